@@ -1,0 +1,1 @@
+"""Importing articles and scored pairs, and labelling them."""

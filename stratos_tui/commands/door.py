@@ -1,0 +1,133 @@
+"""What every command shares: the store's path, JSON or text, progress, and text safe for a terminal."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import wraps
+from pathlib import Path
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+import click
+
+from stratos_tui.progress import Report
+from stratos_tui.store.db import Store, open_store
+
+DEFAULT_DB = "stratos.db"
+PLAIN_SECONDS = 5.0
+"""Without a terminal a progress line is printed when its note changes, and at most this often otherwise."""
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """Where the store is, and how to answer."""
+
+    path: Path
+    as_json: bool
+
+    @contextmanager
+    def store(self, *, create: bool = False) -> Iterator[Store]:
+        """Open the store for one command."""
+        opened = open_store(self.path, create=create)
+        try:
+            yield opened
+        finally:
+            opened.close()
+
+    def answer(self, document: dict[str, Any], text: str | Iterable[str]) -> None:
+        """Print the one JSON document, or the text for people."""
+        if self.as_json:
+            json.dump(document, sys.stdout, ensure_ascii=False, allow_nan=False, default=str)
+            sys.stdout.write("\n")
+        else:
+            for line in [text] if isinstance(text, str) else text:
+                sys.stdout.write("\n".join(clean(part) for part in line.split("\n")) + "\n")
+        sys.stdout.flush()
+
+    def say(self, text: str) -> None:
+        """Say something to the person, beside the answer: on standard error."""
+        print(clean(text), file=sys.stderr, flush=True)
+
+
+def door_options(function: Callable[Concatenate[Door, P], R]) -> Callable[..., R]:
+    """Give a command ``--db`` and ``--json``; both may stand before or after the command's name."""
+
+    @click.option("--db", type=click.Path(path_type=Path), help=f"The store.  [default: ./{DEFAULT_DB}]")
+    @click.option("--json", "as_json", is_flag=True, default=None, help="One JSON document on standard output.")
+    @wraps(function)
+    def command(*args: Any, db: Path | None, as_json: bool | None, **kwargs: Any) -> R:
+        context = click.get_current_context()
+        outer = context.find_object(Door)
+        door = Door(
+            path=db or (outer.path if outer else Path(DEFAULT_DB)),
+            as_json=bool(as_json) or bool(outer and outer.as_json),
+        )
+        context.obj = door
+        return function(door, *args, **kwargs)
+
+    return command
+
+
+@contextmanager
+def progress(label: str) -> Iterator[Report]:
+    """Show progress on standard error: a bar on a terminal, plain lines elsewhere."""
+    if sys.stderr.isatty():
+        from rich.console import Console
+        from rich.markup import escape
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[note]}"),
+        )
+        with Progress(*columns, console=Console(stderr=True)) as bars:
+            task = bars.add_task(escape(label), total=None, note="")
+
+            def show(done: int, total: int, note: str) -> None:
+                bars.update(task, completed=done, total=total or None, note=escape(clean(note)))
+
+            yield show
+        return
+    last_at, last_note = 0.0, ""
+
+    def tell(done: int, total: int, note: str) -> None:
+        nonlocal last_at, last_note
+        moment = time.monotonic()
+        phase = note.split(":", 1)[0]
+        if phase != last_note or moment - last_at >= PLAIN_SECONDS:
+            last_at, last_note = moment, phase
+            print(f"{label}: {done:,} of {total:,}  {clean(note)}", file=sys.stderr, flush=True)
+
+    yield tell
+
+
+def clean(text: str) -> str:
+    """Return text without control characters, so that nothing from outside steers the terminal."""
+    return "".join(c if c.isprintable() else " " for c in text)
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
+    """Return rows as aligned text lines; numbers stand on the right."""
+    cells = [[clean(str(value)) for value in row] for row in rows]
+    widths = [max(len(line[i]) for line in [list(header), *cells]) for i in range(len(header))]
+    numeric = [all(_is_number(line[i]) for line in cells) for i in range(len(header))]
+
+    def line(values: Sequence[str]) -> str:
+        parts = (v.rjust(w) if right else v.ljust(w) for v, w, right in zip(values, widths, numeric, strict=True))
+        return "  ".join(parts).rstrip()
+
+    return [line(header), *(line(row) for row in cells)]
+
+
+def _is_number(text: str) -> bool:
+    return not text.strip("0123456789.,-+%$ –")

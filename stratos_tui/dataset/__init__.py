@@ -1,0 +1,1 @@
+"""Hold-out, rebalance, curriculum, and the export of training examples."""

@@ -1,0 +1,1 @@
+"""Turns pairs into accepted traces: plan, submit, watch, ingest, judge."""

@@ -1,0 +1,1 @@
+"""Measures scorers against a teacher and reaches a verdict."""

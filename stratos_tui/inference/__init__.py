@@ -1,0 +1,1 @@
+"""Loads a local model and generates with it."""

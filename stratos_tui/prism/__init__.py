@@ -1,0 +1,1 @@
+"""Pure functions: bands, tiers, the trace grammar, every prompt, and the rubric. No I/O."""

@@ -1,0 +1,1 @@
+"""Shipped profiles, recognising profiles in imported prompts, and linting them."""

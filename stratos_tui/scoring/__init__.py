@@ -1,0 +1,1 @@
+"""Scores pairs with any scorer."""

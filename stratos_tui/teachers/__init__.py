@@ -1,0 +1,1 @@
+"""Who writes traces: the Message Batches client and the rehearsal server."""

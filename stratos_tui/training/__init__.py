@@ -1,0 +1,1 @@
+"""The training process: the nano base, the mask, the recipe, telemetry."""
