@@ -9,9 +9,10 @@ from importlib import import_module
 import click
 
 from stratos_tui import __version__
-from stratos_tui.commands.door import Door, clean, door_options
+from stratos_tui.commands.door import Door, door_options
 from stratos_tui.errors import StratosError
 from stratos_tui.progress import Canceled
+from stratos_tui.text import one_line
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "init": ("workspace", "Make the store and load what ships."),
@@ -87,11 +88,11 @@ def run(arguments: list[str]) -> int:
         return 0
     except click.UsageError as error:
         where = error.ctx.command_path if error.ctx else "stratos"
-        print(f"{where}: {clean(error.format_message())} (see {where} --help)", file=sys.stderr)
+        print(f"{where}: {one_line(error.format_message())} (see {where} --help)", file=sys.stderr)
         return 2
     except (StratosError, click.ClickException) as error:
-        print(f"stratos: {clean(str(error))}", file=sys.stderr)
+        print(f"stratos: {one_line(str(error))}", file=sys.stderr)
         return 2
     except OSError as error:
-        print(f"stratos: {clean(str(error))}; what was stored before is kept", file=sys.stderr)
+        print(f"stratos: {one_line(str(error))}; what was stored before is kept", file=sys.stderr)
         return 2

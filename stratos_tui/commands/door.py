@@ -16,6 +16,7 @@ import click
 
 from stratos_tui.progress import Report
 from stratos_tui.store.db import Store, open_store
+from stratos_tui.text import one_line, plain
 
 DEFAULT_DB = "stratos.db"
 PLAIN_SECONDS = 5.0
@@ -48,12 +49,12 @@ class Door:
             sys.stdout.write("\n")
         else:
             for line in [text] if isinstance(text, str) else text:
-                sys.stdout.write("\n".join(clean(part) for part in line.split("\n")) + "\n")
+                sys.stdout.write(plain(line) + "\n")
         sys.stdout.flush()
 
     def say(self, text: str) -> None:
         """Say something to the person, beside the answer: on standard error."""
-        print(clean(text), file=sys.stderr, flush=True)
+        print(one_line(text), file=sys.stderr, flush=True)
 
 
 def door_options(function: Callable[Concatenate[Door, P], R]) -> Callable[..., R]:
@@ -94,7 +95,7 @@ def progress(label: str) -> Iterator[Report]:
             task = bars.add_task(escape(label), total=None, note="")
 
             def show(done: int, total: int, note: str) -> None:
-                bars.update(task, completed=done, total=total or None, note=escape(clean(note)))
+                bars.update(task, completed=done, total=total or None, note=escape(one_line(note)))
 
             yield show
         return
@@ -106,19 +107,14 @@ def progress(label: str) -> Iterator[Report]:
         phase = note.split(":", 1)[0]
         if phase != last_note or moment - last_at >= PLAIN_SECONDS:
             last_at, last_note = moment, phase
-            print(f"{label}: {done:,} of {total:,}  {clean(note)}", file=sys.stderr, flush=True)
+            print(f"{label}: {done:,} of {total:,}  {one_line(note)}", file=sys.stderr, flush=True)
 
     yield tell
 
 
-def clean(text: str) -> str:
-    """Return text without control characters, so that nothing from outside steers the terminal."""
-    return "".join(c if c.isprintable() else " " for c in text)
-
-
 def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
     """Return rows as aligned text lines; numbers stand on the right."""
-    cells = [[clean(str(value)) for value in row] for row in rows]
+    cells = [[one_line(str(value)) for value in row] for row in rows]
     widths = [max(len(line[i]) for line in [list(header), *cells]) for i in range(len(header))]
     numeric = [all(_is_number(line[i]) for line in cells) for i in range(len(header))]
 
