@@ -14,6 +14,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import click
 
+from stratos_tui.errors import StratosError
 from stratos_tui.progress import Report
 from stratos_tui.store.db import Store, open_store
 from stratos_tui.text import one_line, plain
@@ -74,6 +75,34 @@ def door_options(function: Callable[Concatenate[Door, P], R]) -> Callable[..., R
         return function(door, *args, **kwargs)
 
     return command
+
+
+def group() -> Callable[[Callable[[], None]], click.Group]:
+    """Make a group of commands that takes ``--db`` and ``--json`` before the command's name too."""
+
+    def decorate(function: Callable[[], None]) -> click.Group:
+        @door_options
+        @wraps(function)
+        def opened(door: Door) -> None:
+            function()
+
+        return click.group()(opened)
+
+    return decorate
+
+
+def write_file(path: Path, text: str) -> None:
+    """Write a file whole or not at all, so that an interruption leaves the one before.
+
+    Raises:
+        StratosError: it cannot be written; names the file.
+    """
+    part = path.with_name(f".{path.name}.part")
+    try:
+        part.write_text(text, encoding="utf-8")
+        part.replace(path)
+    except OSError as error:
+        raise StratosError(f"{path}: cannot be written ({error.strerror})") from error
 
 
 @contextmanager

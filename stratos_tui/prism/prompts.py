@@ -8,47 +8,44 @@ from __future__ import annotations
 
 import hashlib
 import re
-import unicodedata
 from datetime import date
 from functools import cache
 from typing import Literal
 
 from stratos_tui.records import Article, Profile, Seniority
 from stratos_tui.resources import read_text
+from stratos_tui.text import plain
 
 PromptStyle = Literal["student", "prism"]
 
 _CONTROL_TOKEN = re.compile(r"<(?=\|)|(?<=\|)>|<(?=/?(?:think|tool_call|tool_response)>)")
-_UNPRINTABLE = re.compile(
-    r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069]"
-)
 
-_LEVELS: dict[Seniority, str] = {
+LEVELS: dict[Seniority, str] = {
     "student": "Still a student: internships and student offers fit; roles that ask for experience do not.",
     "graduate": "Fresh graduate: entry-level, trainee and internship openings fit; senior roles do not.",
     "experienced": "Experienced professional: specialist roles fit; entry-level openings do not.",
     "senior": "Senior professional: lead and specialist roles fit; entry-level openings do not.",
     "none": "No career is tracked: relevance is interest alone.",
 }
-_OPENINGS: tuple[str, ...] = (
+OPENINGS: tuple[str, ...] = (
     "You are a relevance scorer for a {role} in {location}.",
     "Score how much each article matters to this reader: a {role} in {location}.",
     "The reader is a {role}, based in {location}. Judge articles for this reader only.",
     "Act as the news filter of a {role} who lives in {location}.",
 )
-_LABELS: tuple[tuple[str, str, str, str, str], ...] = (
+LABELS: tuple[tuple[str, str, str, str, str], ...] = (
     ("Context", "Companies", "Institutions", "Interests", "Industries"),
     ("About", "Tracked companies", "Tracked institutions", "Tracked interests", "Tracked industries"),
     ("User context", "Watches companies", "Watches institutions", "Cares about", "Works around"),
     ("Background", "Follows companies", "Follows institutions", "Interests", "Fields"),
 )
-_CLOSINGS: tuple[str, ...] = (
+CLOSINGS: tuple[str, ...] = (
     "Think step by step, then give SCORE and REASON.",
     "Reason in a think block, then answer with SCORE and REASON.",
     "Compare the reader with the article before you give SCORE and REASON.",
     "Weigh the strongest signal, then give SCORE and REASON.",
 )
-WORDINGS = len(_OPENINGS)
+WORDINGS = len(OPENINGS)
 CANONICAL_WORDING = 0
 """The wording used at inference (decisions.md, 10)."""
 
@@ -59,7 +56,7 @@ def neutralise(text: str) -> str:
     ``<|im_end|>`` inside an article would otherwise become the control token itself, in training and in scoring.
     White space runs become one space, so that a title cannot pose as a further field.
     """
-    clean = _UNPRINTABLE.sub("", unicodedata.normalize("NFC", text))
+    clean = plain(text)
     while (broken := _CONTROL_TOKEN.sub("", clean)) != clean:
         clean = broken
     return " ".join(clean.split())
@@ -67,8 +64,8 @@ def neutralise(text: str) -> str:
 
 def system_prompt(profile: Profile, wording: int = CANONICAL_WORDING) -> str:
     """Render a profile as the system prompt of the student; ``wording`` is one of ``range(WORDINGS)``."""
-    opening = _OPENINGS[wording].format(role=neutralise(profile.role), location=neutralise(profile.location))
-    context, companies, institutions, interests, industries = _LABELS[wording]
+    opening = OPENINGS[wording].format(role=neutralise(profile.role), location=neutralise(profile.location))
+    context, companies, institutions, interests, industries = LABELS[wording]
     tracked = (
         (companies, profile.companies),
         (institutions, profile.institutions),
@@ -79,7 +76,7 @@ def system_prompt(profile: Profile, wording: int = CANONICAL_WORDING) -> str:
     if profile.context:
         lines.append(f"{context}: {neutralise(profile.context)}")
     lines += [f"{label}: {', '.join(map(neutralise, items))}" for label, items in tracked if items]
-    lines += [f"Level: {_LEVELS[profile.seniority]}", _CLOSINGS[wording]]
+    lines += [f"Level: {LEVELS[profile.seniority]}", CLOSINGS[wording]]
     return "\n".join(lines)
 
 
@@ -142,14 +139,6 @@ def wording_of(article_id: str, profile_id: str, seed: int = 0) -> int:
 def reference_date_of(article: Article, today: date) -> date:
     """Return the day an article is judged on: its fetch date, else its publication date, else today."""
     return article.fetched or article.published or today
-
-
-def profile_digest(profile: Profile) -> str:
-    """Return 12 hex digits over everything that a profile says."""
-    parts = [profile.id, profile.kind, profile.role, profile.location, profile.seniority, profile.context]
-    for items in (profile.companies, profile.institutions, profile.interests, profile.industries):
-        parts.append("\x1f".join(items))
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
 
 
 @cache

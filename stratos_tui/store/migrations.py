@@ -40,6 +40,8 @@ CREATE TABLE profile_revisions (
   profile_id TEXT NOT NULL REFERENCES profiles (id) ON DELETE CASCADE,
   digest TEXT NOT NULL,
   body TEXT NOT NULL,
+  origin TEXT NOT NULL,
+  undone INTEGER NOT NULL DEFAULT 0 CHECK (undone IN (0, 1)),
   at TEXT NOT NULL
 ) STRICT;
 CREATE INDEX profile_revisions_by_profile ON profile_revisions (profile_id, id);
@@ -82,15 +84,18 @@ CREATE TABLE labels (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX labels_by_profile ON labels (profile_id, origin);
 
+-- the operator's labelling as steps, each undone as a whole: one key press may label several pairs
 CREATE TABLE label_history (
   id INTEGER PRIMARY KEY,
+  step INTEGER NOT NULL,
   article_id TEXT NOT NULL,
   profile_id TEXT NOT NULL,
   before INTEGER,
   after INTEGER,
   at TEXT NOT NULL,
-  undone INTEGER NOT NULL DEFAULT 0
+  undone INTEGER NOT NULL DEFAULT 0 CHECK (undone IN (0, 1))
 ) STRICT;
+CREATE INDEX label_history_by_step ON label_history (undone, step);
 
 CREATE TABLE jobs (
   id INTEGER PRIMARY KEY,
@@ -142,7 +147,7 @@ CREATE TABLE requests (
   attempt INTEGER NOT NULL,
   custom_id TEXT NOT NULL UNIQUE,
   state TEXT NOT NULL CHECK (state IN
-    ('planned', 'submitted', 'accepted', 'rejected', 'errored', 'expired', 'canceled', 'discarded')),
+    ('planned', 'submitted', 'answered', 'accepted', 'rejected', 'errored', 'expired', 'canceled', 'discarded')),
   batch_id INTEGER REFERENCES batches (id),
   reference_date TEXT NOT NULL,
   profile_digest TEXT NOT NULL,
@@ -160,6 +165,7 @@ CREATE TABLE answers (
   request_id INTEGER PRIMARY KEY REFERENCES requests (id),
   result_type TEXT NOT NULL,
   stop_reason TEXT NOT NULL,
+  detail TEXT NOT NULL,
   model TEXT NOT NULL,
   raw TEXT NOT NULL,
   text TEXT NOT NULL,
@@ -205,6 +211,14 @@ CREATE TABLE ledger (
 ) STRICT;
 CREATE UNIQUE INDEX ledger_settles_once ON ledger (request_id) WHERE kind = 'settle';
 CREATE INDEX ledger_by_batch ON ledger (batch_id, kind);
+
+-- what an operator has read and agreed to before anything was paid (decisions.md, 14)
+CREATE TABLE acknowledgements (
+  subject TEXT PRIMARY KEY,
+  wording TEXT NOT NULL,
+  at TEXT NOT NULL,
+  code_version TEXT NOT NULL
+) STRICT;
 
 CREATE TABLE datasets (
   id INTEGER PRIMARY KEY,
