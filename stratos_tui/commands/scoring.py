@@ -122,8 +122,10 @@ def evaluate(
     door: Door, scorer: str | None, dataset_id: int | None, predictions: Path | None, style: str, gate: bool
 ) -> int:
     """Measure a scorer against the teacher on held-out articles, beside the trivial scorers, and reach a verdict."""
+    from stratos_tui.commands.datasets import chosen_dataset
     from stratos_tui.evaluation import evaluate as evaluating
     from stratos_tui.jobs import run_here
+    from stratos_tui.scoring.scorers import find_scorer
 
     if predictions is not None:
         if scorer or dataset_id:
@@ -133,14 +135,11 @@ def evaluate(
         if scorer is None:
             raise StratosError("name what to measure: --scorer S --dataset D, or --predictions FILE")
         with door.store() as store, progress("evaluate") as report:
-            which = dataset_id if dataset_id is not None else evaluating.newest_dataset(store)
+            which = chosen_dataset(store, dataset_id)
+            chosen = find_scorer(store, scorer, style=style)
             params = {"scorer": scorer, "dataset": which}
             result = run_here(
-                store,
-                "evaluate",
-                params,
-                lambda tell: evaluating.evaluate(store, scorer, which, tell, style=style),
-                report,
+                store, "evaluate", params, lambda tell: evaluating.evaluate(store, chosen, which, tell), report
             )
     door.answer(result, evaluation_lines(result))
     passed = result["verdict"]["class"] in ("success", "stretch")
@@ -151,7 +150,7 @@ def evaluation_lines(result: dict[str, Any]) -> list[str]:
     """Return an evaluation as text for people: the verdict, its criteria, and the scorer beside the trivial ones."""
     verdict = result["verdict"]
     lines = [f"verdict: {verdict['class']}" + "".join(f" [{mark}]" for mark in verdict["marks"])]
-    lines += [f"  {verdict['sentence']}", ""] if verdict.get("sentence") else [""]
+    lines += [f"  {verdict['statement']}", *(f"  {each}" for each in verdict["cannot"]), ""]
     rows = [
         (each["name"], _figure(each["value"]), each["threshold"], {True: "yes", False: "no"}.get(each["ok"], "not measured"))
         for each in verdict["criteria"]
@@ -160,7 +159,7 @@ def evaluation_lines(result: dict[str, Any]) -> list[str]:
     measured = [(result.get("scorer") or "predictions", result), *result["baselines"].items()]
     figures = [
         (
-            name + (" (is the teacher)" if row.get("is_teacher") else ""),
+            name + "".join(f" [{mark}]" for mark in row.get("marks", ())),
             *(_figure(row.get(key)) for key in ("mae", "macro_mae", "spearman", "psr", "profile_gap")),
             row.get("parse_failures", 0),
         )

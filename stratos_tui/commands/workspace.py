@@ -45,14 +45,18 @@ def status(door: Door) -> None:
 
     with door.store() as store:
         jobs.active(store)
-        seen = overview.snapshot(store)
-        latest = jobs.latest(store, 8)
-    phases = table(("key", "phase", "state", "count"), [(p.key, p.name, p.state, p.count) for p in seen.phases])
-    rows = [(job.id, job.kind, job.state, f"{job.done:,}/{job.total:,}", job.error or job.note) for job in latest]
-    text = [*phases, "", f"next: {seen.next_step}"]
+        seen = overview.overview(store)
+    phases = table(
+        ("phase", "state", "count", "", ""), [(p.name, p.state, f"{p.count:,}", p.unit, p.detail) for p in seen.phases]
+    )
+    rows = [(job.id, job.kind, job.state, f"{job.done:,}/{job.total:,}", job.error or job.note) for job in seen.jobs]
+    text = [*phases, "", f"next: {seen.next.sentence}"]
+    if seen.verdict:
+        text.append(f"verdict of {seen.verdict.scorer}: {seen.verdict.verdict}")
+    text.append(f"spent: ${seen.spend.paid / 1e9:.4f} paid, ${seen.spend.simulated / 1e9:.4f} simulated")
     if rows:
         text += ["", *table(("job", "kind", "state", "done", "note"), rows)]
-    door.answer({**asdict(seen), "jobs": [asdict(job) for job in latest]}, text)
+    door.answer(asdict(seen), text)
 
 
 @click.command()

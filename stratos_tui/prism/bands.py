@@ -37,7 +37,7 @@ def tier_of(tenths: int) -> Tier:
 
 def to_tenths(score: float) -> int:
     """Return a score in points as whole tenths, rounding half away from zero by the number's decimal reading."""
-    return int(round(score * 10 + (1e-9 if score >= 0 else -1e-9)))
+    return round(score * 10 + (1e-9 if score >= 0 else -1e-9))
 
 
 def points(tenths: int) -> str:

@@ -35,9 +35,10 @@ Grammar = Literal["prism", "old", "none"]
 
 _SCORE_LINE = re.compile(r"SCORE:[ \t]*(?P<score>[^\s|]+)[ \t]*(?:\|[ \t]*)?(?:REASON:[ \t]*(?P<reason>[^\n]*))?", re.I)
 _NUMBER = re.compile(r"-?\d{1,3}(?:\.(?P<decimals>\d+))?\Z")
-_SECTION = re.compile(r"^(PROFILE|CONTENT|ANALYSIS|CALIBRATION):[ \t]*", re.M)
+_SECTION = re.compile(r"^[ \t]*(PROFILE|CONTENT|ANALYSIS|CALIBRATION)[ \t]*:[ \t]*", re.M | re.I)
 _DIMENSION = re.compile(
-    r"^[ \t]*[-*][ \t]*(?P<name>[A-Za-z/ ]+?):[ \t]*\[?(?P<signal>[A-Za-z]+)\]?[ \t]*(?:[—–-]+[ \t]*(?P<why>.*))?$", re.M
+    r"^[ \t]*[-*][ \t]*(?P<name>[A-Za-z/ ]+?):[ \t]*\[?(?P<signal>[A-Za-z]+)\]?[ \t]*(?:[—–-]+[ \t]*(?P<why>.*))?$",
+    re.M,
 )
 _OLD_SECTION = re.compile(r"^(?:PROFILE_MATCH|VERDICT|REASONING):", re.M)
 
@@ -129,23 +130,21 @@ def parse_answer(text: str, thinking: str = "") -> Answer | Fault:
 def parse_trace(trace: str) -> Trace:
     """Read the sections of a trace; what is absent is named in ``missing`` and left empty."""
     marks = list(_SECTION.finditer(trace))
-    sections: dict[str, tuple[int, str]] = {}
-    for mark, following in zip(marks, [*marks[1:], None], strict=True):
-        end = following.start() if following else len(trace)
-        sections.setdefault(mark[1], (mark.end(), trace[mark.end() : end].strip()))
-    start, analysis = sections.get("ANALYSIS", (0, ""))
-    end = start + len(trace[start:]) if "CALIBRATION" not in sections else sections["CALIBRATION"][0]
+    sections: dict[str, tuple[int, int]] = {}
+    ends = [*(mark.start() for mark in marks[1:]), len(trace)]
+    for mark, end in zip(marks, ends, strict=False):  # without any mark there is one end too many
+        sections.setdefault(mark[1].upper(), (mark.end(), end))
+    texts = {name: trace[start:end].strip() for name, (start, end) in sections.items()}
     signals = tuple(
-        Signal(line["name"].strip(), line["signal"], (line["why"] or "").strip(), line.span())
-        for line in _DIMENSION.finditer(trace, start, end)
-        if "ANALYSIS" in sections
+        Signal(line["name"].strip(), line["signal"].upper(), (line["why"] or "").strip(), line.span())
+        for line in _DIMENSION.finditer(trace, *sections.get("ANALYSIS", (0, 0)))
     )
     return Trace(
-        profile=sections.get("PROFILE", (0, ""))[1],
-        content=sections.get("CONTENT", (0, ""))[1],
-        analysis="" if signals else analysis,
+        profile=texts.get("PROFILE", ""),
+        content=texts.get("CONTENT", ""),
+        analysis="" if signals else texts.get("ANALYSIS", ""),
         signals=signals,
-        calibration=sections.get("CALIBRATION", (0, ""))[1],
+        calibration=texts.get("CALIBRATION", ""),
         missing=tuple(name for name in ("PROFILE", "CONTENT", "ANALYSIS", "CALIBRATION") if name not in sections),
     )
 
