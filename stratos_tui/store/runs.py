@@ -1,0 +1,180 @@
+"""Training runs and their telemetry: what a training process writes and everybody else watches."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from stratos_tui.records import Split
+from stratos_tui.store.db import Store, code_version, now
+
+RunState = Literal["queued", "running", "done", "failed", "stopped"]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One training run. ``params`` is its recipe, ``metrics`` what it ended with, times are ISO 8601 UTC.
+
+    ``order_digest`` is over the positions that were trained on, as they were seen; ``error`` says why it failed.
+    """
+
+    id: int
+    dataset_id: int
+    base: str
+    params: dict[str, Any]
+    fingerprint: str
+    state: RunState
+    step: int
+    total_steps: int
+    order_digest: str
+    metrics: dict[str, Any]
+    folder: str
+    pid: int | None
+    heartbeat: str | None
+    stop_requested: bool
+    error: str
+    created_at: str
+    started_at: str | None
+    ended_at: str | None
+    code_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One row of telemetry. ``tokens`` counts all tokens seen so far, ``token_accuracy`` is a share from 0 to 1."""
+
+    step: int
+    split: Split
+    loss: float | None
+    learning_rate: float | None
+    grad_norm: float | None
+    token_accuracy: float | None
+    tokens: float | None
+    epoch: float | None
+
+
+def add(store: Store, dataset_id: int, base: str, params: Mapping[str, Any], fingerprint: str) -> int:
+    """Queue a run and return its id; a run with the same fingerprint is found, not queued again."""
+    with store.write() as connection:
+        known = connection.execute("SELECT id FROM runs WHERE fingerprint = ?", (fingerprint,)).fetchone()
+        if known is not None:
+            return int(known["id"])
+        cursor = connection.execute(
+            "INSERT INTO runs (dataset_id, base, params, fingerprint, state, created_at, code_version)"
+            " VALUES (?, ?, ?, ?, 'queued', ?, ?)",
+            (dataset_id, base, json.dumps(params, sort_keys=True), fingerprint, now(), code_version()),
+        )
+        return int(cursor.lastrowid or 0)
+
+
+def get(store: Store, run_id: int) -> Run | None:
+    """Return one run."""
+    row = store.row("SELECT * FROM runs WHERE id = ?", (run_id,))
+    return None if row is None else _run(row)
+
+
+def load(store: Store) -> list[Run]:
+    """Return all runs, newest first."""
+    return [_run(row) for row in store.rows("SELECT * FROM runs ORDER BY id DESC")]
+
+
+def queue(store: Store, run_id: int, folder: str) -> None:
+    """Make a run ready for a process: nothing asks it to stop, and its last error is forgotten."""
+    with store.write() as connection:
+        connection.execute(
+            "UPDATE runs SET state = 'queued', stop_requested = 0, error = '', folder = ?, pid = NULL, ended_at = NULL"
+            " WHERE id = ? AND state != 'done'",
+            (folder, run_id),
+        )
+
+
+def spawned(store: Store, run_id: int, pid: int) -> None:
+    """Say which process was started for a queued run, so that one that dies early is noticed."""
+    with store.write() as connection:
+        connection.execute("UPDATE runs SET pid = ? WHERE id = ? AND state = 'queued'", (pid, run_id))
+
+
+def begin(store: Store, run_id: int, pid: int) -> None:
+    """Say that a process is training the run."""
+    with store.write() as connection:
+        connection.execute(
+            "UPDATE runs SET state = 'running', pid = ?, heartbeat = ?, started_at = coalesce(started_at, ?)"
+            " WHERE id = ?",
+            (pid, now(), now(), run_id),
+        )
+
+
+def plan_steps(store: Store, run_id: int, step: int, total_steps: int) -> None:
+    """Say from which step on the run is trained, and how many steps it has."""
+    with store.write() as connection:
+        connection.execute(
+            "UPDATE runs SET step = ?, total_steps = ? WHERE id = ?", (step, total_steps, run_id)
+        )
+
+
+def beat(store: Store, run_id: int, step: int) -> bool:
+    """Store progress and a heartbeat; return whether somebody asked the run to stop."""
+    with store.write() as connection:
+        row = connection.execute(
+            "UPDATE runs SET step = ?, heartbeat = ? WHERE id = ? RETURNING stop_requested", (step, now(), run_id)
+        ).fetchone()
+    return bool(row and row["stop_requested"])
+
+
+def put_point(store: Store, run_id: int, point: Point) -> None:
+    """Store one row of telemetry; a step that is trained again after a kill replaces its row."""
+    with store.write() as connection:
+        connection.execute(
+            "INSERT INTO telemetry (run_id, step, split, loss, learning_rate, grad_norm, token_accuracy, tokens, epoch,"
+            " at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (run_id, step, split) DO UPDATE SET"
+            " loss = excluded.loss, learning_rate = excluded.learning_rate, grad_norm = excluded.grad_norm,"
+            " token_accuracy = excluded.token_accuracy, tokens = excluded.tokens, epoch = excluded.epoch,"
+            " at = excluded.at",
+            (
+                *(run_id, point.step, point.split, point.loss, point.learning_rate, point.grad_norm),
+                *(point.token_accuracy, point.tokens, point.epoch, now()),
+            ),
+        )
+
+
+def points(store: Store, run_id: int, split: Split, after: int = -1) -> list[Point]:
+    """Return a run's telemetry of one split by step, from the step behind ``after`` on."""
+    found = store.rows(
+        "SELECT step, split, loss, learning_rate, grad_norm, token_accuracy, tokens, epoch FROM telemetry"
+        " WHERE run_id = ? AND split = ? AND step > ? ORDER BY step",
+        (run_id, split, after),
+    )
+    return [Point(**dict(row)) for row in found]
+
+
+def request_stop(store: Store, run_id: int) -> None:
+    """Ask a run's process to stop after its present step."""
+    with store.write() as connection:
+        connection.execute("UPDATE runs SET stop_requested = 1 WHERE id = ?", (run_id,))
+
+
+def finish(
+    store: Store,
+    run_id: int,
+    state: Literal["done", "failed", "stopped"],
+    *,
+    error: str = "",
+    order_digest: str = "",
+    metrics: Mapping[str, Any] | None = None,
+) -> None:
+    """Close a run. What it ended with is kept where it is not given."""
+    with store.write() as connection:
+        connection.execute(
+            "UPDATE runs SET state = ?, error = ?, order_digest = coalesce(nullif(?, ''), order_digest),"
+            " metrics = coalesce(?, metrics), pid = NULL, ended_at = ? WHERE id = ?",
+            (state, error, order_digest, None if metrics is None else json.dumps(metrics), now(), run_id),
+        )
+
+
+def _run(row: sqlite3.Row) -> Run:
+    fields = dict(row)
+    fields |= {"params": json.loads(row["params"]), "metrics": json.loads(row["metrics"])}
+    return Run(**(fields | {"stop_requested": bool(row["stop_requested"])}))
