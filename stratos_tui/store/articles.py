@@ -80,6 +80,24 @@ def page(store: Store, offset: int, limit: int) -> list[Article]:
     ]
 
 
+def beside(store: Store, article_id: str, by: Literal[-1, 1]) -> str | None:
+    """Return the article added before (-1) or after (1) another one, None at the ends."""
+    beyond, order = ("<", "DESC") if by < 0 else (">", "ASC")
+    found = store.value(
+        f"SELECT id FROM articles WHERE seq {beyond} (SELECT seq FROM articles WHERE id = ?)"  # noqa: S608
+        f" ORDER BY seq {order} LIMIT 1",
+        (article_id,),
+    )
+    return None if found is None else str(found)
+
+
+def place(store: Store, article_id: str) -> int:
+    """Return how many articles were added up to this one, itself included; 0 where it is not stored."""
+    return int(
+        store.value("SELECT count(*) FROM articles WHERE seq <= (SELECT seq FROM articles WHERE id = ?)", (article_id,))
+    )
+
+
 def count(store: Store) -> int:
     """Return how many articles are stored."""
     return int(store.value("SELECT count(*) FROM articles"))

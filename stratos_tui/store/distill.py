@@ -1,0 +1,65 @@
+"""What distillation has come to: the accepted examples, and the totals that commands and screens show."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+from stratos_tui.records import Example
+from stratos_tui.store.db import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """A teacher's requests by how they ended. Every request counts once; a pair asked again is a further request."""
+
+    requests: int
+    open: int
+    accepted: int
+    rejected: int
+    refused: int
+    errored: int
+    expired: int
+    canceled: int
+    discarded: int
+
+
+def examples(store: Store, teacher: str) -> list[Example]:
+    """Return a teacher's accepted traces, one a pair, by article and profile in the order in which those came.
+
+    An answer about an earlier state of its profile is left out: it would teach a text that is rendered no more.
+    """
+    rows = store.rows(
+        "SELECT requests.id AS request_id, article_id, profile_id, teacher, tenths, reason, trace, tier, reference_date"
+        " FROM requests JOIN judgements ON judgements.request_id = requests.id"
+        " JOIN articles ON articles.id = article_id"
+        " JOIN profiles ON profiles.id = profile_id AND profiles.digest = profile_digest"
+        " WHERE teacher = ? AND state = 'accepted' ORDER BY articles.seq, profiles.rowid, attempt",
+        (teacher,),
+    )
+    # of two accepted attempts at one pair, the later one counts
+    last = {(row["article_id"], row["profile_id"]): row for row in rows}
+    return [
+        Example(**(dict(row) | {"reference_date": date.fromisoformat(row["reference_date"])})) for row in last.values()
+    ]
+
+
+def totals(store: Store, teacher: str | None = None) -> Totals:
+    """Return how a teacher's requests (or everybody's) have ended."""
+    row = store.row(
+        "SELECT count(*) AS requests, coalesce(sum(state IN ('planned', 'submitted', 'answered')), 0) AS open,"
+        " coalesce(sum(state = 'accepted'), 0) AS accepted,"
+        " coalesce(sum(state = 'rejected' AND code != 'refusal'), 0) AS rejected,"
+        " coalesce(sum(state = 'rejected' AND code = 'refusal'), 0) AS refused,"
+        " coalesce(sum(state = 'errored'), 0) AS errored, coalesce(sum(state = 'expired'), 0) AS expired,"
+        " coalesce(sum(state = 'canceled'), 0) AS canceled, coalesce(sum(state = 'discarded'), 0) AS discarded"
+        " FROM requests LEFT JOIN judgements ON judgements.request_id = requests.id"
+        " WHERE ?1 IS NULL OR teacher = ?1",
+        (teacher,),
+    )
+    return Totals(**(dict(row) if row else {}))
+
+
+def teachers(store: Store) -> list[str]:
+    """Return the teachers that were ever asked, in the order in which they first were."""
+    return [row["teacher"] for row in store.rows("SELECT teacher FROM requests GROUP BY teacher ORDER BY min(id)")]

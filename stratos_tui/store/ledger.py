@@ -1,0 +1,110 @@
+"""The ledger: money in integer nanodollars, reserved before a batch is sent and settled from usage after.
+
+Amounts are never negative; the kind says which way they count. A simulated row was never paid by anybody, and the two
+kinds of money are never added up.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from stratos_tui.store.db import Store, now
+
+
+@dataclass(frozen=True, slots=True)
+class Pricing:
+    """Whose list price, of when, an amount was worked out by; whether it was really paid."""
+
+    priced_as: str
+    price_date: str
+    simulated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Spend:
+    """``settled`` is what answers cost; ``held`` is reserved for what is in flight. Both in nanodollars."""
+
+    settled: int
+    held: int
+
+
+def spend(store: Store, *, simulated: bool) -> Spend:
+    """Return all money of one kind in this store."""
+    return _spend(store.read, simulated)
+
+
+def spend_by_teacher(store: Store, teacher: str) -> Spend:
+    """Return a teacher's money, in nanodollars."""
+    row = store.row(
+        "SELECT coalesce(sum(CASE kind WHEN 'settle' THEN nanodollars END), 0) AS settled,"
+        " coalesce(sum(CASE kind WHEN 'reserve' THEN nanodollars WHEN 'release' THEN -nanodollars END), 0) AS held"
+        " FROM ledger JOIN batches ON batches.id = batch_id WHERE batches.teacher = ?",
+        (teacher,),
+    )
+    return Spend(row["settled"], row["held"]) if row else Spend(0, 0)
+
+
+def reserve(connection: sqlite3.Connection, batch_id: int, amount: int, pricing: Pricing, cap: int | None) -> bool:
+    """Hold ``amount`` for a batch, inside the caller's transaction; False, with nothing held, if it would pass the cap.
+
+    ``cap`` bounds what the store has settled and holds in this kind of money, in nanodollars; None bounds nothing.
+    """
+    if cap is not None:
+        known = _spend(connection, pricing.simulated)
+        if known.settled + known.held + amount > cap:
+            return False
+    _add(connection, "reserve", batch_id, None, amount, pricing)
+    return True
+
+
+def settle(connection: sqlite3.Connection, batch_id: int, costs: Sequence[tuple[int, int]], pricing: Pricing) -> None:
+    """Book what answers cost, as (request id, nanodollars), inside the caller's transaction."""
+    at = now()
+    connection.executemany(
+        "INSERT INTO ledger (batch_id, request_id, kind, nanodollars, simulated, priced_as, price_date, at)"
+        " VALUES (?, ?, 'settle', ?, ?, ?, ?, ?)",
+        [
+            (batch_id, request_id, cost, int(pricing.simulated), pricing.priced_as, pricing.price_date, at)
+            for request_id, cost in costs
+        ],
+    )
+
+
+def release(connection: sqlite3.Connection, batch_id: int, answered: int, of: int) -> None:
+    """Let go of the share of a batch's reservation that its answered requests held, inside the caller's transaction.
+
+    The whole reservation is gone exactly when ``answered`` equals ``of``.
+    """
+    row = connection.execute(
+        "SELECT coalesce(sum(CASE kind WHEN 'reserve' THEN nanodollars END), 0) AS reserved,"
+        " coalesce(sum(CASE kind WHEN 'release' THEN nanodollars END), 0) AS released,"
+        " max(priced_as) AS priced_as, max(price_date) AS price_date, max(simulated) AS simulated"
+        " FROM ledger WHERE batch_id = ? AND kind IN ('reserve', 'release')",
+        (batch_id,),
+    ).fetchone()
+    amount = row["reserved"] * answered // of - row["released"]
+    if amount > 0:
+        pricing = Pricing(row["priced_as"], row["price_date"], bool(row["simulated"]))
+        _add(connection, "release", batch_id, None, amount, pricing)
+
+
+def _spend(connection: sqlite3.Connection, simulated: bool) -> Spend:
+    row = connection.execute(
+        "SELECT coalesce(sum(CASE kind WHEN 'settle' THEN nanodollars END), 0) AS settled,"
+        " coalesce(sum(CASE kind WHEN 'reserve' THEN nanodollars WHEN 'release' THEN -nanodollars END), 0) AS held"
+        " FROM ledger WHERE simulated = ?",
+        (int(simulated),),
+    ).fetchone()
+    return Spend(row["settled"], row["held"])
+
+
+def _add(
+    connection: sqlite3.Connection, kind: str, batch_id: int, request_id: int | None, amount: int, pricing: Pricing
+) -> None:
+    connection.execute(
+        "INSERT INTO ledger (batch_id, request_id, kind, nanodollars, simulated, priced_as, price_date, at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (batch_id, request_id, kind, amount, int(pricing.simulated), pricing.priced_as, pricing.price_date, now()),
+    )

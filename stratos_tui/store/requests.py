@@ -1,0 +1,185 @@
+"""Requests: one question to a teacher each, by pair and attempt, and where it stands."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Literal
+
+from stratos_tui.store.db import Store, code_version, now
+
+RequestState = Literal[
+    "planned",
+    "submitted",
+    "answered",
+    "accepted",
+    "rejected",
+    "errored",
+    "expired",
+    "canceled",
+    "discarded",
+]
+OPEN: tuple[RequestState, ...] = ("planned", "submitted", "answered")
+"""States in which a request still waits for something."""
+FAILED: tuple[RequestState, ...] = ("rejected", "errored", "expired", "canceled")
+"""States in which a pair may be asked again."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewRequest:
+    """A question to be asked."""
+
+    article_id: str
+    profile_id: str
+    attempt: int
+    custom_id: str
+    reference_date: date
+    profile_digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A question as it is stored. ``profile_digest`` says which state of the profile it asks about."""
+
+    id: int
+    article_id: str
+    profile_id: str
+    teacher: str
+    attempt: int
+    custom_id: str
+    state: RequestState
+    batch_id: int | None
+    reference_date: date
+    profile_digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a pair stands with a teacher, for its profile as it is now.
+
+    ``state`` and ``request_id`` are the last attempt's; ``attempts`` counts those made for this state of the profile,
+    ``last_attempt`` numbers all that were ever made. ``accepted`` tells whether any of the counted ones was.
+    """
+
+    request_id: int
+    state: RequestState
+    attempts: int
+    last_attempt: int
+    accepted: bool
+
+
+def plan(store: Store, teacher: str, wanted: Sequence[NewRequest], prompt_fingerprint: str, settings: str) -> int:
+    """Store questions in one transaction and return how many are new; one that is stored already stays as it is.
+
+    Planned ones that ask about an earlier state of a profile, and were not sent, are dropped.
+    """
+    at = now()
+    with store.write() as connection:
+        connection.execute(
+            "DELETE FROM requests WHERE teacher = ? AND state = 'planned' AND batch_id IS NULL"
+            " AND profile_digest != (SELECT digest FROM profiles WHERE id = profile_id)",
+            (teacher,),
+        )
+        before = connection.total_changes
+        connection.executemany(
+            "INSERT INTO requests (article_id, profile_id, teacher, attempt, custom_id, state, reference_date,"
+            " profile_digest, prompt_fingerprint, settings, planned_at, code_version)"
+            " VALUES (?, ?, ?, ?, ?, 'planned', ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+            [
+                (
+                    *(each.article_id, each.profile_id, teacher, each.attempt, each.custom_id),
+                    *(each.reference_date.isoformat(), each.profile_digest, prompt_fingerprint, settings),
+                    *(at, code_version()),
+                )
+                for each in wanted
+            ],
+        )
+        return connection.total_changes - before
+
+
+def standings(store: Store, teacher: str) -> dict[tuple[str, str], Standing]:
+    """Return where each (article, profile) that this teacher was ever asked about stands.
+
+    A pair that was asked only about an earlier state of its profile has no attempts and counts as canceled.
+    """
+    found: dict[tuple[str, str], Standing] = {}
+    for row in store.rows(
+        "SELECT requests.id, article_id, profile_id, attempt, state, profile_digest = digest AS current"
+        " FROM requests JOIN profiles ON profiles.id = profile_id WHERE teacher = ? ORDER BY attempt",
+        (teacher,),
+    ):
+        pair = (row["article_id"], row["profile_id"])
+        before = found.get(pair)
+        state: RequestState = row["state"] if row["current"] else "canceled"
+        found[pair] = Standing(
+            request_id=row["id"],
+            state=state,
+            attempts=(before.attempts if before else 0) + (state != "canceled"),
+            last_attempt=row["attempt"],
+            accepted=(before.accepted if before else False) or state == "accepted",
+        )
+    return found
+
+
+def unsent(store: Store, teacher: str) -> list[Request]:
+    """Return the planned questions that belong to no batch yet, in the order in which they were planned."""
+    rows = store.rows(
+        "SELECT * FROM requests WHERE teacher = ? AND state = 'planned' AND batch_id IS NULL ORDER BY id", (teacher,)
+    )
+    return [_request(row) for row in rows]
+
+
+def of_batch(store: Store, batch_id: int) -> list[Request]:
+    """Return the questions of a batch, in the order in which they were planned."""
+    return [_request(row) for row in store.rows("SELECT * FROM requests WHERE batch_id = ? ORDER BY id", (batch_id,))]
+
+
+def get(store: Store, request_id: int) -> Request | None:
+    """Return one question."""
+    row = store.row("SELECT * FROM requests WHERE id = ?", (request_id,))
+    return None if row is None else _request(row)
+
+
+def counts(store: Store, teacher: str) -> dict[RequestState, int]:
+    """Return how many of a teacher's questions are in each state."""
+    rows = store.rows("SELECT state, count(*) AS n FROM requests WHERE teacher = ? GROUP BY state", (teacher,))
+    return {row["state"]: row["n"] for row in rows}
+
+
+def drop_unsent(store: Store, teacher: str) -> int:
+    """Forget the planned questions that belong to no batch; return how many."""
+    with store.write() as connection:
+        return connection.execute(
+            "DELETE FROM requests WHERE teacher = ? AND state = 'planned' AND batch_id IS NULL", (teacher,)
+        ).rowcount
+
+
+def withdraw(store: Store, request_ids: Sequence[int]) -> int:
+    """Forget the further attempts at the pairs of these questions that are planned and in no batch; return how many."""
+    with store.write() as connection:
+        return connection.execute(
+            "DELETE FROM requests WHERE state = 'planned' AND batch_id IS NULL"
+            " AND EXISTS (SELECT 1 FROM requests AS first WHERE first.id IN (SELECT value FROM json_each(?))"
+            " AND first.article_id = requests.article_id"
+            " AND first.profile_id = requests.profile_id AND first.teacher = requests.teacher"
+            " AND first.attempt < requests.attempt)",
+            (json.dumps(list(request_ids)),),
+        ).rowcount
+
+
+def _request(row: sqlite3.Row) -> Request:
+    return Request(
+        id=row["id"],
+        article_id=row["article_id"],
+        profile_id=row["profile_id"],
+        teacher=row["teacher"],
+        attempt=row["attempt"],
+        custom_id=row["custom_id"],
+        state=row["state"],
+        batch_id=row["batch_id"],
+        reference_date=date.fromisoformat(row["reference_date"]),
+        profile_digest=row["profile_digest"],
+    )

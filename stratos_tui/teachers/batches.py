@@ -1,0 +1,294 @@
+"""The client side of Message Batches, over the ``anthropic`` SDK: one path for Claude and for the rehearsal.
+
+Creating a batch has no idempotency key, so nothing here creates twice: the SDK's retries are off for it, and every
+failure says whether the server refused (:class:`NotTaken`, :class:`Busy`) or may have taken it (:class:`InDoubt`).
+Sources: the SDK's source (2.12) and the vendor's Message Batches reference, November 2026.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import quote
+
+from stratos_tui.errors import StratosError
+from stratos_tui.teachers.catalog import Teacher
+from stratos_tui.teachers.rehearsal.process import Rehearsal, folder_of
+from stratos_tui.teachers.rehearsal.settings import RehearsalSettings
+from stratos_tui.text import one_line
+
+if TYPE_CHECKING:
+    import anthropic
+    from anthropic.types.messages import MessageBatch
+
+Answer = TypeVar("Answer")
+
+PAGE = 100
+"""Batches a listing asks for at once; the API gives 20 where it is not told, and 1,000 at most."""
+REHEARSAL_TIMEOUT = 60.0
+_LINE = b"\n"
+
+
+class NotTaken(StratosError):
+    """The server said no: nothing was created."""
+
+
+class Busy(NotTaken):
+    """The server has no room now: nothing was created. ``wait`` is how many seconds it asks for, if it says."""
+
+    def __init__(self, message: str, wait: float | None) -> None:
+        super().__init__(message)
+        self.wait = wait
+
+
+class InDoubt(Exception):
+    """Nobody knows whether the server created the batch: look before creating again."""
+
+
+class Gone(StratosError):
+    """The server does not know the batch, or keeps its results no longer."""
+
+
+class Unreachable(StratosError):
+    """The server cannot be asked now. What was stored is kept, and asking again later is safe."""
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteBatch:
+    """A batch as its server shows it. The counts are zero until all of it has ended."""
+
+    id: str
+    ended: bool
+    created: datetime
+    requests: int
+    succeeded: int
+    errored: int
+    expired: int
+    canceled: int
+
+
+class BatchClient:
+    """Asks one teacher's server. ``connect`` gives a client of the SDK; ``revive`` is tried when a call fails."""
+
+    def __init__(
+        self,
+        teacher: Teacher,
+        connect: Callable[[], anthropic.Anthropic],
+        revive: Callable[[], None] | None = None,
+    ) -> None:
+        self.teacher = teacher
+        self._connect = connect
+        self._revive = revive
+        self._client: anthropic.Anthropic | None = None
+
+    def create(self, requests: list[dict[str, Any]]) -> RemoteBatch:
+        """Create a batch, once: ``requests`` are dicts of ``custom_id`` and ``params``.
+
+        Raises:
+            NotTaken: the server refused; ``Busy`` where it may take it later.
+            InDoubt: the connection or the server failed; the batch may exist.
+        """
+        import anthropic
+
+        try:
+            once = self._connected().with_options(max_retries=0)
+            return _remote(once.messages.batches.create(requests=requests))  # type: ignore[arg-type]
+        except anthropic.RateLimitError as error:
+            raise Busy(f"{self.teacher.name}: {_words(error)}", _retry_after(error)) from error
+        except anthropic.APIStatusError as error:
+            # a 5xx does not say that nothing was created; a 408 or 409 says it no better
+            if error.status_code >= 500 or error.status_code in (408, 409):
+                raise InDoubt(_words(error)) from error
+            raise NotTaken(f"{self.teacher.name}: the server refuses the batch: {_words(error)}") from error
+        except anthropic.APIError as error:
+            raise InDoubt(_words(error)) from error
+
+    def status(self, remote_id: str) -> RemoteBatch:
+        """Return one batch.
+
+        Raises:
+            Gone: the server does not know the batch.
+            Unreachable: the server cannot be asked now.
+        """
+        return _remote(self._ask(lambda client: client.messages.batches.retrieve(remote_id)))
+
+    def since(self, moment: datetime) -> list[RemoteBatch]:
+        """Return the batches created since a moment, newest first.
+
+        Raises:
+            Unreachable: the server cannot be asked now.
+        """
+
+        def listed(client: anthropic.Anthropic) -> list[RemoteBatch]:
+            found = []
+            for batch in client.messages.batches.list(limit=PAGE):
+                if batch.created_at < moment:
+                    break
+                found.append(_remote(batch))
+            return found
+
+        return self._ask(listed)
+
+    def cancel(self, remote_id: str) -> RemoteBatch:
+        """Ask for a batch to be canceled; what is already answered stays answered, and billed.
+
+        Raises:
+            Unreachable: the server cannot be asked now.
+        """
+        return _remote(self._ask(lambda client: client.messages.batches.cancel(remote_id)))
+
+    @contextmanager
+    def results(self, remote_id: str) -> Iterator[Iterator[bytes]]:
+        """Open the results of a batch as their lines, in any order, as they came.
+
+        The address is made here: a ``results_url`` would be followed to any host, with the key. Lines are split at
+        newlines alone, since other line separators may stand inside a JSON text.
+
+        Raises:
+            Gone: the results are kept no longer (29 days from creation).
+            Unreachable: the server cannot be asked, or the stream was cut; lines yielded before stay good.
+        """
+        import httpx2
+
+        def opened(client: anthropic.Anthropic) -> httpx2.Response:
+            path = f"/v1/messages/batches/{quote(remote_id, safe='')}/results"
+            return client.get(path, cast_to=httpx2.Response, stream=True)
+
+        response = self._ask(opened)
+        try:
+            yield _lines(response.iter_bytes())
+        except (httpx2.HTTPError, httpx2.StreamError) as error:
+            raise Unreachable(f"{self.teacher.name}: the results stopped midway ({type(error).__name__})") from error
+        finally:
+            response.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        if self._client is not None:
+            self._client.close()
+            self._client = None
+
+    def revive(self) -> None:
+        """Make sure that the server runs, where that is ours to do; the next call connects anew."""
+        if self._revive is not None:
+            self._revive()
+            self.close()
+
+    def _connected(self) -> anthropic.Anthropic:
+        if self._client is None:
+            self._client = self._connect()
+        return self._client
+
+    def _ask(self, call: Callable[[anthropic.Anthropic], Answer]) -> Answer:
+        import anthropic
+
+        try:
+            try:
+                return call(self._connected())
+            except anthropic.APIConnectionError:
+                if self._revive is None:
+                    raise
+                self.revive()
+                return call(self._connected())
+        except anthropic.NotFoundError as error:
+            raise Gone(f"{self.teacher.name}: {_words(error)}") from error
+        except (anthropic.AuthenticationError, anthropic.PermissionDeniedError) as error:
+            raise StratosError(f"{self.teacher.name}: the server refuses the key: {_words(error)}") from error
+        except anthropic.APIError as error:
+            raise Unreachable(f"{self.teacher.name}: {_words(error)}; run the same again to go on") from error
+
+
+@contextmanager
+def open_client(
+    teacher: Teacher, store_path: Path, rehearsal: RehearsalSettings | None = None
+) -> Iterator[BatchClient]:
+    """Open the client of a teacher that works by batches; a rehearsal's server is found or started at first use.
+
+    Raises:
+        StratosError: a key is needed and the environment holds none.
+    """
+    keeper: AbstractContextManager[Rehearsal | None] = nullcontext()
+    if teacher.simulated:
+        keeper = Rehearsal(folder_of(store_path), rehearsal or RehearsalSettings())
+    with keeper as server:
+        client = BatchClient(teacher, _claude) if server is None else _rehearsing(teacher, server)
+        if server is None:
+            _key()
+        try:
+            yield client
+        finally:
+            client.close()
+
+
+def _rehearsing(teacher: Teacher, server: Rehearsal) -> BatchClient:
+    def connect() -> anthropic.Anthropic:
+        import anthropic
+        import httpx2
+
+        return anthropic.Anthropic(
+            api_key="rehearsal",
+            base_url=server.base_url(),
+            max_retries=0,
+            # a proxy from the environment must not stand between us and our own machine; the SDK's own
+            # DefaultHttpxClient takes it whatever trust_env says
+            http_client=httpx2.Client(trust_env=False, timeout=REHEARSAL_TIMEOUT),
+        )
+
+    return BatchClient(teacher, connect, server.revive)
+
+
+def _claude() -> anthropic.Anthropic:
+    import anthropic
+
+    # the base URL comes from ANTHROPIC_BASE_URL or is the vendor's: the SDK reads it itself
+    return anthropic.Anthropic(api_key=_key())
+
+
+def _key() -> str:
+    key = os.environ.get("ANTHROPIC_API_KEY")
+    if not key:
+        raise StratosError("Claude needs a key and there is none: set ANTHROPIC_API_KEY, or use the teacher rehearsal")
+    return key
+
+
+def _lines(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    parts: list[bytes] = []
+    for chunk in chunks:
+        *whole, rest = chunk.split(_LINE)
+        for line in whole:
+            yield b"".join([*parts, line])
+            parts = []
+        if rest:
+            parts.append(rest)
+    if parts:
+        yield b"".join(parts)
+
+
+def _remote(batch: MessageBatch) -> RemoteBatch:
+    counts = batch.request_counts
+    return RemoteBatch(
+        id=batch.id,
+        ended=batch.processing_status == "ended",
+        created=batch.created_at,
+        requests=counts.processing + counts.succeeded + counts.errored + counts.expired + counts.canceled,
+        succeeded=counts.succeeded,
+        errored=counts.errored,
+        expired=counts.expired,
+        canceled=counts.canceled,
+    )
+
+
+def _retry_after(error: anthropic.APIStatusError) -> float | None:
+    try:
+        return float(error.response.headers.get("retry-after", ""))
+    except ValueError:
+        return None
+
+
+def _words(error: anthropic.APIError) -> str:
+    return one_line(getattr(error, "api_message", None) or error.message)[:200]

@@ -1,0 +1,139 @@
+"""What goes over the wire: a pair as the parameters of one message, and a line of results as an outcome.
+
+Pure functions over the Messages and Message Batches formats (API version 2026-10-21). Nothing here raises on what a
+server sends: a line that is no result is None.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from stratos_tui.prism.prompts import teacher_system, teacher_user
+from stratos_tui.records import Article, Profile
+from stratos_tui.teachers.prices import Usage
+from stratos_tui.text import plain
+
+_MOST_TOKENS = 2**53
+_KEY_DIGITS = 24
+_TOKEN_DIGITS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One line of results. ``result_type`` is what the server called it; ``text`` is there for a message only.
+
+    ``reason`` is a message's stop reason or an error's type, ``detail`` a refusal's category or an error's words;
+    ``raw`` is the whole line as it came.
+    """
+
+    wire_id: str
+    result_type: str
+    reason: str
+    detail: str
+    model: str
+    text: str
+    usage: Usage
+    raw: str
+
+
+def custom_id(teacher: str, article_id: str, profile_id: str, attempt: int) -> str:
+    """Return the id of one question to a teacher: made from its content, so that it is the same in every run."""
+    content = "\0".join((teacher, article_id, profile_id, str(attempt)))
+    return f"{hashlib.sha256(content.encode()).hexdigest()[:_KEY_DIGITS]}-{attempt}"
+
+
+def wire_id(run_token: str, own_id: str) -> str:
+    """Return the ``custom_id`` that is sent: it tells of which creation it is, for there is no idempotency key."""
+    return f"{run_token}-{own_id}"
+
+
+def run_token_of(sent: str) -> str:
+    """Return the run token of a ``custom_id`` that came back, or what stands in its place."""
+    return sent.partition("-")[0]
+
+
+def own_id_of(sent: str) -> str:
+    """Return the id of the question that a ``custom_id`` stands for."""
+    return sent.partition("-")[2]
+
+
+def new_run_token(entropy: bytes) -> str:
+    """Return the token of one creation."""
+    return hashlib.sha256(entropy).hexdigest()[:_TOKEN_DIGITS]
+
+
+def message_params(
+    model: str, profile: Profile, article: Article, reference_date: date, *, max_tokens: int, effort: str
+) -> dict[str, Any]:
+    """Return a pair as message parameters: the cacheable teacher prompt, then profile, then article (decisions.md, 7).
+
+    No sampling parameters and no prefill: current models refuse both.
+    """
+    return {
+        "model": model,
+        "max_tokens": max_tokens,
+        "output_config": {"effort": effort},
+        "system": [{"type": "text", "text": teacher_system(), "cache_control": {"type": "ephemeral"}}],
+        "messages": [{"role": "user", "content": teacher_user(profile, article, reference_date)}],
+    }
+
+
+def read_line(line: bytes) -> Outcome | None:
+    """Read one line of a batch's results; None where it is not one."""
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    sent, result = _at(row, "custom_id"), _at(row, "result")
+    kind = _at(result, "type")
+    if not isinstance(sent, str) or not isinstance(kind, str):
+        return None
+    raw = line.decode("utf-8", "replace")
+    if kind == "succeeded":
+        message = _at(result, "message")
+        return Outcome(
+            wire_id=sent,
+            result_type=kind,
+            reason=_words(_at(message, "stop_reason")),
+            detail=_words(_at(_at(message, "stop_details"), "category")),
+            model=_words(_at(message, "model")),
+            text=_text(_at(message, "content")),
+            usage=_usage(_at(message, "usage")),
+            raw=raw,
+        )
+    error = _at(_at(result, "error"), "error")
+    return Outcome(
+        sent, plain(kind)[:40], _words(_at(error, "type")), _words(_at(error, "message")), "", "", Usage(), raw
+    )
+
+
+def _text(content: Any) -> str:
+    # by type, never by position: thinking blocks come first, and one answer can have two text blocks
+    blocks = content if isinstance(content, list) else []
+    texts = [_at(block, "text") for block in blocks if _at(block, "type") == "text"]
+    return plain("".join(text for text in texts if isinstance(text, str)))
+
+
+def _usage(usage: Any) -> Usage:
+    return Usage(
+        tokens_in=_count(_at(usage, "input_tokens")),
+        cache_write=_count(_at(usage, "cache_creation_input_tokens")),
+        cache_read=_count(_at(usage, "cache_read_input_tokens")),
+        tokens_out=_count(_at(usage, "output_tokens")),
+    )
+
+
+def _count(number: Any) -> int:
+    return min(max(number, 0), _MOST_TOKENS) if isinstance(number, int) else 0
+
+
+def _words(value: Any) -> str:
+    return plain(value)[:300] if isinstance(value, str) else ""
+
+
+def _at(value: Any, key: str) -> Any:
+    return value.get(key) if isinstance(value, dict) else None
