@@ -137,7 +137,7 @@ def run_all(door: Door, teacher: str, limit: int | None, budget: float | None, a
     def work(store: Store, report: Report) -> dict[str, Any]:
         pairs = _missing(store, teacher, limit, report)
         return distil_pairs(
-            store, teacher, pairs=pairs, budget_usd=budget, accept_terms=accept_terms, report=report
+            store, teacher, pairs=pairs, limit=limit, budget_usd=budget, accept_terms=accept_terms, report=report
         )
 
     result = _as_job(door, "distill", {"teacher": teacher, "pairs": limit}, work)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -130,7 +131,9 @@ def evaluate(
     if predictions is not None:
         if scorer or dataset_id:
             raise StratosError("--predictions is measured by itself; leave --scorer and --dataset out")
-        result = evaluating.evaluate_predictions(predictions)
+        # a store is not needed; one that holds the articles lets the rubric stand beside the predictions
+        with door.store() if door.path.exists() else nullcontext() as known:
+            result = evaluating.evaluate_predictions(predictions, known)
     else:
         if scorer is None:
             raise StratosError("name what to measure: --scorer S --dataset D, or --predictions FILE")

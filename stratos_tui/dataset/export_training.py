@@ -1,52 +1,60 @@
-"""Exports a build's examples as JSONL: ``messages`` or prompt/completion, with the trace kept (plan, phase 4)."""
+"""Writes a build as JSONL that other trainers read: chat messages, or prompt and completion; traces are kept."""
 
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterator
+import os
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, get_args
 
 from stratos_tui.errors import StratosError
 from stratos_tui.records import Split
 from stratos_tui.store import datasets
-from stratos_tui.store.datasets import DatasetRow
 from stratos_tui.store.db import Store
 
-Form = Literal["messages", "prompt-completion"]
+Format = Literal["messages", "prompt-completion"]
+FORMATS: tuple[Format, ...] = get_args(Format)
 
-_TURN = re.compile(r"<\|im_start\|>(system|user)\n(.*?)<\|im_end\|>\n", re.S)
+_SYSTEM = "<|im_start|>system\n"
+_USER = "<|im_end|>\n<|im_start|>user\n"
+_ASSISTANT = "<|im_end|>\n<|im_start|>assistant\n"
 
 
-def export(store: Store, dataset_id: int, split: Split, form: Form, out: Path) -> int:
-    """Write one split as JSONL, whole or not at all, in the curriculum's order; return how many rows.
+def export(store: Store, dataset_id: int, path: Path, form: Format, split: Split = "train") -> int:
+    """Write one split of a build, a row a line in its order, whole or not at all; return how many rows.
 
     Raises:
-        StratosError: the file cannot be written; names it.
+        StratosError: there is no such build, or the file cannot be written.
     """
-    part = out.with_name(f".{out.name}.part")
-    count = 0
+    if datasets.get(store, dataset_id) is None:
+        raise StratosError(f"there is no dataset {dataset_id}; `stratos dataset build` makes one")
+    draft = path.with_name(f".{path.name}.{os.getpid()}.part")
+    written = 0
     try:
-        with part.open("w", encoding="utf-8") as file:
-            for line in lines(store, dataset_id, split, form):
-                file.write(line + "\n")
-                count += 1
-        part.replace(out)
+        with draft.open("w", encoding="utf-8", newline="\n") as file:
+            for row in datasets.rows(store, dataset_id, split):
+                line = (
+                    {"messages": messages_of(row.prompt, row.completion)}
+                    if form == "messages"
+                    else {"prompt": row.prompt, "completion": row.completion}
+                )
+                file.write(json.dumps(line, ensure_ascii=False) + "\n")
+                written += 1
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
     except OSError as error:
-        part.unlink(missing_ok=True)
-        raise StratosError(f"{out}: cannot be written ({error.strerror})") from error
-    return count
+        raise StratosError(f"{path}: cannot be written ({error.strerror}); nothing was changed there") from error
+    finally:
+        draft.unlink(missing_ok=True)
+    return written
 
 
-def lines(store: Store, dataset_id: int, split: Split, form: Form) -> Iterator[str]:
-    """Yield one JSON document a row."""
-    for row in datasets.rows(store, dataset_id, split):
-        pair = {"article_id": row.article_id, "profile_id": row.profile_id}
-        body = {"prompt": row.prompt, "completion": row.completion} if form == "prompt-completion" else _messages(row)
-        yield json.dumps({**body, **pair}, ensure_ascii=False)
-
-
-def _messages(row: DatasetRow) -> dict[str, list[dict[str, str]]]:
-    turns = [{"role": turn[1], "content": turn[2]} for turn in _TURN.finditer(row.prompt)]
-    return {"messages": [*turns, {"role": "assistant", "content": row.completion}]}
+def messages_of(prompt: str, completion: str) -> list[dict[str, Any]]:
+    """Return the chat turns that a rendered prompt and completion stand for; Qwen3's template renders them back."""
+    system, _, rest = prompt.removeprefix(_SYSTEM).partition(_USER)
+    return [
+        {"role": "system", "content": system},
+        {"role": "user", "content": rest.removesuffix(_ASSISTANT)},
+        {"role": "assistant", "content": completion},
+    ]

@@ -6,12 +6,15 @@ Pure functions over counts. The target is the plan's (section 6, phase 3): 25 % 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from stratos_tui.records import BANDS, Band
 
-TARGET: dict[tuple[Band, ...], float] = {
+Group = tuple[Band, ...]
+
+TARGET: dict[Group, float] = {
     ("noise", "low"): 0.25,
     ("moderate",): 0.30,
     ("high",): 0.30,
@@ -39,52 +42,70 @@ class Quota:
         return self.rows - self.kept
 
 
-def quotas(counts: Mapping[Band, int], max_repeats: int) -> dict[Band, Quota]:
-    """Return each band's quota: as many rows as there are pairs, shared out as near the target as repeats allow.
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A group's share of the rows; ``limited`` where it stays below its target with every pair at its cap."""
 
-    A group that cannot fill its share with ``max_repeats`` rows a pair leaves the rest to the others in proportion, so
-    a scarce band costs the target's exactness and not the rows of every other band. Inside a group each band keeps its
-    natural share, and a band that has any pair keeps at least one.
+    target: float
+    share: float
+    limited: bool
+
+
+def quotas(counts: Mapping[Band, int], max_repeats: int, keep: float) -> dict[Band, Quota]:
+    """Return each band's quota.
+
+    The target is met exactly where that leaves at least the share ``keep`` of every group's pairs standing. Otherwise
+    ``keep`` wins: fewer different examples cost more than bands that are off, so the scarce groups stay below their
+    target, every pair of theirs ``max_repeats`` times. A group without pairs leaves its share to the others. Inside a
+    group each band keeps its natural share.
 
     Raises:
-        ValueError: ``max_repeats`` is below 1.
+        ValueError: ``max_repeats`` is below 1, or ``keep`` is not in 0 to 1.
     """
-    if max_repeats < 1:
-        raise ValueError(f"a pair stands at least once, not {max_repeats} times")
+    if max_repeats < 1 or not 0 <= keep <= 1:
+        raise ValueError(f"a pair stands at least once and a share lies in 0 to 1, not {max_repeats} and {keep}")
     had = {band: counts.get(band, 0) for band in BANDS}
-    open_shares = group_shares(had)
-    wanted: dict[tuple[Band, ...], int] = {}
-    left = sum(had.values())
-    while open_shares:
-        whole = sum(open_shares.values())
-        limits = {group: sum(had[band] for band in group) * max_repeats for group in open_shares}
-        full = [group for group, share in open_shares.items() if left * share / whole >= limits[group]]
-        for group in full or list(open_shares):
-            share = open_shares.pop(group)
-            wanted[group] = limits[group] if full else min(round(left * share / whole), limits[group])
-        left -= sum(wanted[group] for group in full)
-    result: dict[Band, Quota] = {}
-    for band in BANDS:
-        group = next(each for each in TARGET if band in each)
-        available = sum(had[each] for each in group)
-        rows = 0
-        if had[band]:
-            rows = min(max(1, round(wanted[group] * had[band] / available)), had[band] * max_repeats)
-        result[band] = Quota(had[band], min(had[band], rows), rows)
+    targets = targets_of(had)
+    result = {band: Quota(had[band], 0, 0) for band in BANDS}
+    if not targets:
+        return result
+    pairs = {group: sum(had[band] for band in group) for group in targets}
+    exact = min(pairs[group] * max_repeats / target for group, target in targets.items())
+    kept = max(pairs[group] * keep / target for group, target in targets.items())
+    for group, target in targets.items():
+        # without the nudge a product of 63 rows that comes out as 62.999… would make 62
+        rows = min(math.floor(max(exact, kept) * target + 1e-6), pairs[group] * max_repeats)
+        for band, share in _parts({band: had[band] for band in group}, max(1, rows)).items():
+            result[band] = Quota(had[band], min(had[band], share), share)
     return result
 
 
-def group_shares(counts: Mapping[Band, int]) -> dict[tuple[Band, ...], float]:
+def targets_of(counts: Mapping[Band, int]) -> dict[Group, float]:
     """Return the target share of every group that has pairs, rescaled to sum to 1."""
     present = {group: share for group, share in TARGET.items() if any(counts.get(band, 0) for band in group)}
     whole = sum(present.values())
     return {group: share / whole for group, share in present.items()}
 
 
-def deviation(counts: Mapping[Band, int]) -> float:
-    """Return how far row counts are from the target at most, as a share from 0 to 1, over groups that have rows."""
-    rows = sum(counts.values())
-    if not rows:
-        return 0.0
-    shares = group_shares(counts)
-    return max(abs(sum(counts.get(band, 0) for band in group) / rows - share) for group, share in shares.items())
+def shares(wanted: Mapping[Band, Quota], max_repeats: int) -> dict[str, Share]:
+    """Return what each group that has pairs comes to, beside its target; a group is named after its bands."""
+    total = sum(quota.rows for quota in wanted.values())
+    return {
+        "+".join(group): Share(
+            target,
+            sum(wanted[band].rows for band in group) / total,
+            all(wanted[band].rows >= wanted[band].had * max_repeats for band in group),
+        )
+        for group, target in targets_of({band: quota.had for band, quota in wanted.items()}).items()
+    }
+
+
+def _parts(counts: Mapping[Band, int], rows: int) -> dict[Band, int]:
+    """Split rows among bands in proportion to their counts, by largest remainder; the parts sum to ``rows``."""
+    whole = sum(counts.values())
+    exact = {band: rows * count / whole for band, count in counts.items()}
+    parts = {band: math.floor(share) for band, share in exact.items()}
+    missing = rows - sum(parts.values())
+    for band in sorted(exact, key=lambda each: parts[each] - exact[each])[:missing]:
+        parts[band] += 1
+    return parts

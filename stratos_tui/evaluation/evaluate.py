@@ -111,8 +111,8 @@ def evaluate_predictions(path: Path, store: Store | None = None) -> dict[str, An
     """Evaluate a predictions file; it needs no store, and nothing is stored.
 
     Kinds come from the rows, else from the profiles that ship. Medians come from the rows marked ``train`` where there
-    are any. Where ``store`` has every held-out pair, the rubric stands among the trivial scorers and traces are compared
-    with their articles; otherwise neither is measured.
+    are any. Where ``store`` has every held-out pair, the rubric stands among the trivial scorers and traces are
+    compared with their articles; otherwise neither is measured.
 
     Raises:
         StratosError: the file cannot be read or has a bad row; names the line and the field.

@@ -50,7 +50,7 @@ class Format:
     n: int
     share: float
     faults: dict[str, int]
-    depth: dict[Tier, Depth]
+    depth: dict[str, Depth]
     depth_share: float | None
 
 
@@ -85,7 +85,7 @@ def read_format(completions: Iterable[Completion]) -> Format | None:
     good = {tier: [_fits(tier, count) for count in counts] for tier, counts in words.items()}
     kept = total - faults.total()
     depth = {
-        tier: Depth(len(counts), sum(counts) / len(counts), sum(good[tier]) / len(counts))
+        str(tier): Depth(len(counts), sum(counts) / len(counts), sum(good[tier]) / len(counts))
         for tier, counts in words.items()
         if counts
     }

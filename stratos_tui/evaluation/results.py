@@ -49,7 +49,7 @@ def result_of(material: Material) -> dict[str, Any]:
     kinds = breakdown.per_kind(pairs)
     sure = intervals(pairs, material.seed)
     found = read_format(material.completions)
-    repetition = count_repetition((each.trace, each.article) for each in material.completions)
+    repetition = count_repetition((each.trace or each.raw, each.article) for each in material.completions)
     verdict = decide(
         Evidence(
             metrics=metrics,

@@ -185,7 +185,8 @@ def _cannot(evidence: Evidence) -> tuple[str, ...]:
             pairs = f"{metrics.band_counts[band]:,} pair{'s' if metrics.band_counts[band] != 1 else ''}"
             found.append(f"It misses {band} scores by {error:.1f} points on average ({pairs}).")
     rivals = [baseline for baseline in evidence.baselines if baseline.compared]
-    found += [f"It does not beat {rival.name}: {text}." for rival in rivals if (text := _lost(metrics, rival))]
+    if lost := [f"{rival.name} ({text})" for rival in rivals if (text := _lost(metrics, rival))]:
+        found.append(f"It does not beat {', '.join(lost)}.")
     if evidence.apart.ok is False:
         found.append(f"It does not set kuwait_cpeg and texas_nurse apart ({evidence.apart.note}).")
     if evidence.space.ok is False:

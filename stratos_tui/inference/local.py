@@ -72,6 +72,7 @@ def load(path: Path) -> LocalModel:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
+    hide_progress_bars()
     if not path.is_dir():
         raise StratosError(f"{path}: there is no model here")
     gpu = torch.cuda.is_available()
@@ -100,6 +101,13 @@ def load(path: Path) -> LocalModel:
         tokenizer.pad_token = next(token for token in reversed(STOP_TOKENS) if token in known)
     model.eval()
     return LocalModel(path, model, tokenizer, stops, int(model.config.max_position_embeddings))
+
+
+def hide_progress_bars() -> None:
+    """Keep transformers' own progress bars for reading and writing weights out of what a command says."""
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
 
 
 def generate(model: LocalModel, prompts: Sequence[str], seeds: Sequence[int], sampling: Sampling) -> list[Generation]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -49,14 +50,6 @@ class Dataset:
     prompt_fingerprint: str
     created_at: str
     code_version: str
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What a request was asked with: the digest of the profile's state then, and the day it was judged on."""
-
-    profile_digest: str
-    reference_date: date
 
 
 def add(
@@ -149,13 +142,31 @@ def count(store: Store, dataset_id: int, split: Split) -> int:
     )
 
 
-def asked(store: Store, request_ids: Sequence[int]) -> dict[int, Asked]:
-    """Return what each request was asked with."""
+def order_digest(rows: Iterable[DatasetRow]) -> str:
+    """Return the digest over which pair stands where in the curriculum: SHA-256 over the rows in their order."""
+    digest = hashlib.sha256()
+    for each in rows:
+        digest.update(f"{each.article_id}\0{each.profile_id}\0{each.repeat}\n".encode())
+    return digest.hexdigest()
+
+
+def content_digest(rows: Iterable[DatasetRow]) -> str:
+    """Return the digest over everything that is trained on or evaluated, and nothing else: SHA-256 over the rows."""
+    digest = hashlib.sha256()
+    for each in rows:
+        fields = (each.split, each.position, each.article_id, each.profile_id, each.repeat, each.wording, each.tenths)
+        digest.update(json.dumps([*fields, each.prompt, each.completion], ensure_ascii=True).encode() + b"\n")
+    return digest.hexdigest()
+
+
+def reference_dates(store: Store, dataset_id: int) -> dict[int, date]:
+    """Return the day that each request of a build was judged on."""
     found = store.rows(
-        "SELECT id, profile_digest, reference_date FROM requests WHERE id IN (SELECT value FROM json_each(?))",
-        (json.dumps(list(request_ids)),),
+        "SELECT id, reference_date FROM requests WHERE id IN"
+        " (SELECT request_id FROM dataset_examples WHERE dataset_id = ?)",
+        (dataset_id,),
     )
-    return {each["id"]: Asked(each["profile_digest"], date.fromisoformat(each["reference_date"])) for each in found}
+    return {each["id"]: date.fromisoformat(each["reference_date"]) for each in found}
 
 
 def _dataset(row: sqlite3.Row) -> Dataset:

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from stratos_tui.store import jobs
+from stratos_tui.store import jobs, runs
 from stratos_tui.store.db import Store
 from stratos_tui.store.jobs import Job
 
@@ -99,11 +99,12 @@ def activity(store: Store) -> Activity:
     last = store.value(
         "SELECT id FROM jobs WHERE state IN ('done', 'failed', 'canceled') ORDER BY ended_at DESC, id DESC LIMIT 1"
     )
-    run = store.row("SELECT id, step, total_steps FROM runs WHERE state = 'running' ORDER BY id DESC LIMIT 1")
+    running = [run for run in runs.active(store) if run.state == "running"]
+    run = running[-1] if running else None
     return Activity(
         jobs=active,
         last=jobs.get(store, last) if last else None,
-        run=RunNow(run["id"], run["step"], run["total_steps"], _last_loss(store, run["id"])) if run else None,
+        run=RunNow(run.id, run.step, run.total_steps, _last_loss(store, run.id)) if run else None,
         batches=_batches_now(store, active),
         spend=spend(store),
     )
@@ -209,9 +210,8 @@ def _train(store: Store) -> PhaseState:
         return PhaseState("train", state, 0, "runs", "no run yet")
     where = f"run {newest['id']}: {newest['state']}"
     if newest["state"] in ("running", "queued"):
-        return PhaseState(
-            "train", "running", total, "runs", f"{where}, step {newest['step']:,}/{newest['total_steps']:,}"
-        )
+        steps = f"step {newest['step']:,}/{newest['total_steps']:,}" if newest["total_steps"] else "starting"
+        return PhaseState("train", "running", total, "runs", f"run {newest['id']}, {steps}")
     finished = store.value("SELECT 1 FROM runs WHERE state = 'done' LIMIT 1")
     return PhaseState("train", "done" if finished else "ready", total, "runs", where)
 
@@ -268,8 +268,9 @@ def _verdict(store: Store) -> Verdict | None:
 def _batches_now(store: Store, active: tuple[Job, ...]) -> tuple[int, int]:
     since = min((job.started_at for job in active if job.started_at), default="9999")
     row = store.row(
-        "SELECT count(*) AS n, total(state = 'ingested') AS back, total(state IN ('intended', 'submitted', 'ended')) AS out"
-        " FROM batches WHERE state IN ('intended', 'submitted', 'ended') OR state = 'ingested' AND intended_at >= ?",
+        "SELECT count(*) AS n, total(state = 'ingested') AS back,"
+        " total(state IN ('intended', 'submitted', 'ended')) AS out FROM batches"
+        " WHERE state IN ('intended', 'submitted', 'ended') OR state = 'ingested' AND intended_at >= ?",
         (since,),
     )
     return (int(row["back"]), row["n"]) if row and row["out"] else (0, 0)

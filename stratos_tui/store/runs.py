@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from stratos_tui.records import Split
 from stratos_tui.store.db import Store, code_version, now
+from stratos_tui.store.jobs import process_alive
 
 RunState = Literal["queued", "running", "done", "failed", "stopped"]
 
@@ -79,6 +80,17 @@ def get(store: Store, run_id: int) -> Run | None:
 def load(store: Store) -> list[Run]:
     """Return all runs, newest first."""
     return [_run(row) for row in store.rows("SELECT * FROM runs ORDER BY id DESC")]
+
+
+def active(store: Store) -> list[Run]:
+    """Return runs that are queued or running, oldest first; one whose process is gone is closed as failed first."""
+    found = [_run(row) for row in store.rows("SELECT * FROM runs WHERE state IN ('queued', 'running') ORDER BY id")]
+    gone = {run.id for run in found if run.pid and not process_alive(run.pid)}
+    for run in found:
+        if run.id in gone:
+            error = f"its process ended without a word at step {run.step}; start it again to go on"
+            finish(store, run.id, "failed", error=error)
+    return [run for run in found if run.id not in gone]
 
 
 def queue(store: Store, run_id: int, folder: str) -> None:

@@ -1,10 +1,11 @@
-"""Starts, watches, stops and resumes training processes; a run outlives whoever started it."""
+"""Starts, watches, stops and resumes the training process, which lives on when whoever started it is gone."""
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
-import shutil
+import os
 import subprocess
 import sys
 import time
@@ -12,108 +13,195 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from stratos_tui.errors import StratosError
-from stratos_tui.progress import Canceled, Report, silent
+from stratos_tui.progress import Report
 from stratos_tui.store import datasets, runs
 from stratos_tui.store.db import Store
-from stratos_tui.store.jobs import process_alive
-from stratos_tui.store.runs import Run
 from stratos_tui.training import bases
-from stratos_tui.training.recipes import recipe_for
+from stratos_tui.training.recipes import NANO, recipe_for
 
-POLL_SECONDS = 0.25
-FREE_BYTES = 500_000_000
-"""A nano run's checkpoints stay below this; larger bases need room that preflight works out."""
+MODEL = "model"
+"""The folder of a finished run's model, inside the run's folder."""
+UNTRAINED = "untrained"
+"""The folder of the nano base as it was before training, inside the run's folder."""
 LOG = "train.log"
+POLL_SECONDS = 0.3
+LOG_TAIL_BYTES = 2_000
 
 
-def start(store: Store, dataset_id: int, base: str, overrides: Mapping[str, object] | None = None) -> int:
-    """Start training a base on a build, and return the run's id.
+def folder_of(store: Store, run_id: int) -> Path:
+    """Return where a run keeps its log, checkpoints and model."""
+    return Path(f"{store.path}.models").resolve() / f"run-{run_id}"
 
-    The same build, base and recipe are the same run: one that is done or under way is left as it is, one that ended
-    early goes on from its last checkpoint.
+
+def model_folder(store: Store, run_id: int) -> Path:
+    """Return the folder of a finished run's model.
 
     Raises:
-        StratosError: no such build, base or setting, or too little room on the disk.
+        StratosError: there is no such run, or it is not done.
+    """
+    run = _known(store, run_id)
+    if run.state != "done":
+        raise StratosError(f"run {run_id} is {run.state}, so it has no model yet; `stratos train watch --run {run_id}`")
+    folder = folder_of(store, run_id) / MODEL
+    if not folder.is_dir():
+        raise StratosError(f"{folder}: the model of run {run_id} is gone; train it again with another --seed or restore it")
+    return folder
+
+
+def create(
+    store: Store, dataset_id: int, base: str = NANO, overrides: Mapping[str, object] | None = None
+) -> int:
+    """Return the run of a build on a base with a recipe, queued if it is new: the same inputs are the same run.
+
+    Raises:
+        StratosError: there is no such build or base, or a setting does not exist.
     """
     dataset = datasets.get(store, dataset_id)
     if dataset is None:
         raise StratosError(f"there is no dataset {dataset_id}; `stratos dataset build` makes one")
-    recipe = recipe_for(base, overrides)
-    decides = json.dumps([dataset.digest, bases.identity(base), recipe.params()], sort_keys=True)
-    fingerprint = hashlib.sha256(decides.encode()).hexdigest()
-    run_id = runs.add(store, dataset_id, base, recipe.params(), fingerprint)
+    params = recipe_for(base, overrides).params()
+    made_from = json.dumps([dataset.digest, bases.identity(base), params], sort_keys=True)
+    return runs.add(store, dataset_id, base, params, hashlib.sha256(made_from.encode()).hexdigest())
+
+
+def start(
+    store: Store, dataset_id: int, base: str = NANO, overrides: Mapping[str, object] | None = None
+) -> int:
+    """Train a build on a base in a process of its own, and return the run's id at once.
+
+    A run that is done is not done again, one that is being trained is left alone, and one that was stopped, killed or
+    failed goes on from its last checkpoint.
+    """
+    run_id = create(store, dataset_id, base, overrides)
     resume(store, run_id)
     return run_id
 
 
 def resume(store: Store, run_id: int) -> None:
-    """Start the process of a run that is neither done nor under way; from its last checkpoint where it has one.
+    """See to it that a run is done or being trained.
 
     Raises:
-        StratosError: there is no such run, or too little room on the disk.
+        StratosError: there is no such run, or its folder cannot be written.
     """
     run = _known(store, run_id)
-    if run.state == "done" or is_alive(run):
+    if run.state == "done":
         return
-    folder = Path(f"{store.path}.models") / f"run-{run_id}"
-    folder.mkdir(parents=True, exist_ok=True)
-    free = shutil.disk_usage(folder).free
-    if free < FREE_BYTES:
-        raise StratosError(f"{folder}: {free / 1e9:.2f} GB are free and a run needs {FREE_BYTES / 1e9:.1f}; free space first")
-    runs.queue(store, run_id, str(folder))
-    with (folder / LOG).open("ab") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "stratos_tui.training.train_lora", "--db", str(store.path), "--run", str(run_id)],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    runs.spawned(store, run_id, process.pid)
+    folder = folder_of(store, run_id)
+    lock = take_lock(folder)
+    if lock is None:
+        return
+    try:
+        runs.queue(store, run_id, str(folder))
+        with (folder / LOG).open("ab") as log:
+            subprocess.Popen(
+                [
+                    *(sys.executable, "-m", "stratos_tui.training.train_lora", "--db", str(store.path.resolve())),
+                    *("--run", str(run_id), "--lock", str(lock)),
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=_environment(run.base),
+                # the child inherits the lock, so it is held without a gap and falls when the child dies
+                pass_fds=(lock,),
+                start_new_session=True,
+            )
+    finally:
+        os.close(lock)
 
 
-def wait(store: Store, run_id: int, report: Report = silent) -> Run:
-    """Watch a run until it is done.
+def stop(store: Store, run_id: int) -> None:
+    """Ask a run's process to write a checkpoint and stop; a run that no process trains is closed as stopped."""
+    run = _known(store, run_id)
+    runs.request_stop(store, run_id)
+    if run.state in ("queued", "running") and not alive(store, run_id):
+        runs.finish(store, run_id, "stopped")
+
+
+def wait(store: Store, run_id: int, report: Report) -> runs.Run:
+    """Watch a run until it is done, and return it. Whoever watches may leave at any time; the run goes on.
 
     Raises:
-        StratosError: it failed, was stopped, or its process is gone; says how to go on.
-        Canceled: the watcher was asked to stop; the run is asked to stop too, and keeps a checkpoint.
+        StratosError: the run failed, was stopped, or its process died; starting it again goes on.
     """
     while True:
+        running = alive(store, run_id)
         run = _known(store, run_id)
+        report(run.step, run.total_steps, _note(store, run))
         if run.state == "done":
-            report(run.total_steps, run.total_steps, f"run {run_id} is done")
             return run
-        if run.state in ("failed", "stopped"):
-            raise StratosError(f"run {run_id} {run.state}: {run.error or 'asked to stop'}; start it again to go on")
-        if not is_alive(run):
-            error = f"its process ended without a word at step {run.step}"
-            runs.finish(store, run_id, "failed", error=error)
-            raise StratosError(f"run {run_id} failed: {error}; start it again to go on, its log is {run.folder}/{LOG}")
-        try:
-            report(run.step, run.total_steps, _note(store, run))
-        except Canceled:
-            runs.request_stop(store, run_id)
-            raise
+        if run.state == "stopped":
+            raise StratosError(
+                f"run {run_id} was stopped at step {run.step:,} of {run.total_steps:,};"
+                f" `stratos train resume --run {run_id}` goes on"
+            )
+        if run.state == "failed":
+            raise StratosError(f"run {run_id} failed: {run.error} (log: {folder_of(store, run_id) / LOG})")
+        if not running:
+            tail = _last_words(folder_of(store, run_id) / LOG)
+            raise StratosError(
+                f"the process of run {run_id} died at step {run.step:,} ({tail}); start it again to go on from there"
+            )
         time.sleep(POLL_SECONDS)
 
 
-def is_alive(run: Run) -> bool:
-    """Tell whether a run's process is there."""
-    return run.state in ("queued", "running") and run.pid is not None and process_alive(run.pid)
+def alive(store: Store, run_id: int) -> bool:
+    """Tell whether a process is training a run: it holds the run's lock as long as it lives, and no longer."""
+    folder = folder_of(store, run_id)
+    if not folder.is_dir():
+        return False
+    lock = take_lock(folder)
+    if lock is None:
+        return True
+    os.close(lock)
+    return False
 
 
-def _note(store: Store, run: Run) -> str:
-    if run.state == "queued" or not run.total_steps:
-        return f"run {run.id} is starting"
-    last = runs.points(store, run.id, "train", run.step - 1)
+def take_lock(folder: Path) -> int | None:
+    """Lock a run's folder and return the lock's file descriptor, or None when another process holds it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        handle = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        raise StratosError(f"{folder}: cannot be written ({error.strerror}); check its permissions") from error
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(handle)
+        return None
+    return handle
+
+
+def _environment(base: str) -> dict[str, str]:
+    given = dict(os.environ)
+    given["TOKENIZERS_PARALLELISM"] = "false"
+    given["PYTHONUNBUFFERED"] = "1"
+    if base == NANO or Path(base).is_dir():
+        # nothing is fetched for a base that is here
+        given["HF_HUB_OFFLINE"] = "1"
+    return given
+
+
+def _note(store: Store, run: runs.Run) -> str:
+    if not run.total_steps:
+        return "training: starting"
+    last = runs.points(store, run.id, "train", after=run.step - 3)
     loss = f" loss {last[-1].loss:.3f}" if last and last[-1].loss is not None else ""
-    return f"run {run.id}{loss}"
+    return f"training: run {run.id} on {run.base}{loss}"
 
 
-def _known(store: Store, run_id: int) -> Run:
-    found = runs.get(store, run_id)
-    if found is None:
-        known = ", ".join(str(run.id) for run in runs.load(store)) or "none yet"
-        raise StratosError(f"there is no run {run_id}; there are {known}")
-    return found
+def _last_words(log: Path) -> str:
+    try:
+        with log.open("rb") as handle:
+            handle.seek(max(0, log.stat().st_size - LOG_TAIL_BYTES))
+            lines = handle.read().decode(errors="replace").strip().splitlines()
+    except OSError:
+        return "no log"
+    return lines[-1][:200] if lines else "its log is empty"
+
+
+def _known(store: Store, run_id: int) -> runs.Run:
+    run = runs.get(store, run_id)
+    if run is None:
+        raise StratosError(f"there is no run {run_id}; `stratos train start` makes one")
+    return run

@@ -1,255 +1,266 @@
-"""Trains one run, from top to bottom: a process of its own, started by ``training.launch`` (plan, section 6, phase 5).
+"""Trains one run, from top to bottom: settings, checks, data, model, trainer, training, the model's folder.
 
-    python -m stratos_tui.training.train_lora --db stratos.db --run 1
-
-The base ``nano`` trains all its weights; any other base gets the plan's DoRA adapter. Loss is taken on the completion
-only, rows come in the curriculum's order, and every step is written to the store.
+A process of its own (``python -m stratos_tui.training.train_lora --db STORE --run N``) that outlives whoever started it. It
+writes its telemetry to the store and its words to the run's ``train.log``. Killed at any moment, it is started again and
+ends with the same rows and the same weights (on a CPU, with the recipe's number of threads).
 """
 
 from __future__ import annotations
 
 import argparse
-import fcntl
-import math
+import itertools
 import os
 import shutil
+import sys
 import time
+import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from stratos_tui.errors import StratosError
 from stratos_tui.store import datasets, runs
-from stratos_tui.store.datasets import DatasetRow
 from stratos_tui.store.db import Store, open_store
-from stratos_tui.store.runs import Run
-from stratos_tui.training import bases, curriculum, preflight
-from stratos_tui.training.recipes import Recipe, from_params
+from stratos_tui.training import bases, curriculum, launch, preflight
+from stratos_tui.training.mask import Encoded, encode
+from stratos_tui.training.recipes import NANO, Recipe, from_params
 
-MODEL = "model"
-"""The folder of the finished weights inside a run's folder."""
-CHECKPOINTS = "checkpoints"
 KEPT_CHECKPOINTS = 3
 """The best and the last two (decisions.md, 5)."""
 
 
 def main() -> None:
-    """Train the run that the command line names; what becomes of it is in its row."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--db", type=Path, required=True)
-    parser.add_argument("--run", type=int, required=True)
-    asked = parser.parse_args()
-    store = open_store(asked.db, create=False)
-    run = runs.get(store, asked.run)
+    """Train the run that the arguments name; the run's row says how it ended."""
+    parser = argparse.ArgumentParser(prog="train_lora", description="Trains one run of a stratos store.")
+    parser.add_argument("--db", type=Path, required=True, help="the store")
+    parser.add_argument("--run", type=int, required=True, help="the run's number")
+    parser.add_argument("--lock", type=int, help="the run's lock, as a file descriptor that the caller holds")
+    given = parser.parse_args()
+    store = open_store(given.db, create=False)
+    run = runs.get(store, given.run)
     if run is None:
-        raise SystemExit(f"there is no run {asked.run} in {asked.db}")
-    with (Path(run.folder) / "train.lock").open("w") as lock:
-        try:
-            # the operating system's lock goes with the process, however that ends
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise SystemExit(f"run {run.id} is being trained by another process") from None
-        runs.begin(store, run.id, os.getpid())
-        try:
-            train(store, run)
-        except BaseException as error:
-            runs.finish(store, run.id, "failed", error=str(error).strip() or type(error).__name__)
-            raise
+        sys.exit(f"run {given.run} does not exist in {given.db}")
+    if given.lock is None and launch.take_lock(launch.folder_of(store, run.id)) is None:
+        sys.exit(f"run {run.id} is being trained by another process")
+    runs.begin(store, run.id, os.getpid())
+    try:
+        train(store, run)
+    except BaseException as error:
+        traceback.print_exc()
+        cause = str(error) if isinstance(error, (StratosError, OSError)) else f"{type(error).__name__}: {error}"
+        runs.finish(store, run.id, "failed", error=cause.strip().splitlines()[0] if cause.strip() else "unknown")
+        sys.exit(1)
 
 
-def train(store: Store, run: Run) -> None:
-    """Train a run to its end, or until somebody asks it to stop; resumes from its last whole checkpoint.
-
-    Raises:
-        StratosError: a preflight check fails, a loss is no number, or the order seen is not the order planned.
-    """
+def train(store: Store, run: runs.Run) -> None:
+    """Train a run to its end, or to where somebody stops it."""
     began = time.monotonic()
+    dataset = datasets.get(store, run.dataset_id)
+    assert dataset is not None
+    folder = launch.folder_of(store, run.id)
+
+    # Settings
     recipe = from_params(run.params)
-    folder = Path(run.folder)
-    print(f"run {run.id}: {run.base} on dataset {run.dataset_id}, in {folder}")
+    print(f"run {run.id}: base {run.base} on dataset {dataset.id} ({dataset.digest[:12]})")
     for name, value in recipe.params().items():
         print(f"  {name} = {value}")
 
-    # 1. the checks that past failures paid for
-    failed = [check for check in preflight.run_checks(store, run.dataset_id, run.base, recipe) if not check.ok]
-    blocking = [check for check in failed if check.name not in recipe.overridden]
-    if blocking:
-        said = "; ".join(f"{check.name} is {check.value} ({check.threshold})" for check in blocking)
-        raise StratosError(f"preflight: {said}; mend the data, or override a check by name")
-
-    # 2. the same threads and seeds give the same weights
+    # Heavy imports, with the threads fixed before the first computation
     import torch
-    from transformers import EarlyStoppingCallback, set_seed
+    from datasets import Dataset
+    from transformers import EarlyStoppingCallback, PrinterCallback, TrainerState
 
-    from stratos_tui.training.trainer import CurriculumTrainer, Telemetry, last_checkpoint
+    from stratos_tui.training import trainer as trainers
 
     if recipe.threads:
         torch.set_num_threads(recipe.threads)
-    set_seed(recipe.seed)
 
-    # 3. the base and its tokenizer
-    tokenizer = bases.load_tokenizer(store, run.dataset_id, run.base, recipe)
-    model = bases.load_model(run.base, recipe, tokenizer)
-    print(f"  parameters = {sum(each.numel() for each in model.parameters()):,}")
+    # Checks: each has killed a version before (decisions.md, 13)
+    tokenizer = bases.load_tokenizer(store, dataset.id, run.base, recipe)
+    for check in preflight.checks(store, dataset.id, run.base, recipe, tokenizer):
+        print(f"  {'ok  ' if check.ok else 'FAIL'} {check.name}: {check.value} ({check.threshold})")
+        if not check.ok and check.name not in recipe.overridden:
+            raise StratosError(f"preflight {check.name}: {check.value}, wanted {check.threshold}; {check.why}")
 
-    # 4. the rows, in the curriculum's order
-    rows = list(datasets.rows(store, run.dataset_id, "train"))
-    held_out = _sample(list(datasets.rows(store, run.dataset_id, "eval")), recipe.eval_examples)
-    lengths = _lengths(tokenizer, rows)
-    longest = max(lengths + _lengths(tokenizer, held_out))
-    max_length = longest + recipe.length_margin
-    total = math.ceil(len(rows) / recipe.batch) * recipe.epochs
-    every = max(1, min(recipe.max_eval_steps, total // recipe.evaluations))
-    print(f"  rows = {len(rows):,}, longest = {longest:,} tokens, steps = {total:,}, evaluated every {every:,}")
+    # Data: prompt and completion as plain strings; the position tells rows apart until they are trained on
+    rows = list(datasets.rows(store, dataset.id, "train"))
+    held_out = list(datasets.rows(store, dataset.id, "eval"))
+    if recipe.eval_examples:
+        held_out = held_out[:: max(1, len(held_out) // recipe.eval_examples)][: recipe.eval_examples]
+    encoded = [encode(tokenizer, row.prompt, row.completion) for row in rows]
+    lengths = [len(each.ids) for each in encoded]
+    longest = max(map(len, (encode(tokenizer, row.prompt, row.completion).ids for row in held_out)), default=0)
+    max_length = max(longest, *lengths) + recipe.length_margin
 
-    def order(epoch: int) -> list[int]:
-        return curriculum.epoch_order(
-            epoch, lengths, later=recipe.later_epochs, seed=recipe.seed, batch=recipe.batch, window=recipe.length_window
+    def as_dataset(examples: list[datasets.DatasetRow]) -> Any:
+        return Dataset.from_list(
+            [{"prompt": row.prompt, "completion": row.completion, "position": row.position} for row in examples]
         )
 
-    # 5. the trainer
-    trainer = CurriculumTrainer(
+    # Model
+    model = bases.load_model(run.base, recipe, tokenizer)
+    if run.base == NANO:
+        _save(folder / launch.UNTRAINED, lambda target: _write_model(model, tokenizer, target))
+
+    # Trainer
+    def order(epoch: int) -> list[int]:
+        return curriculum.epoch_order(
+            epoch,
+            lengths,
+            later=recipe.later_epochs,
+            seed=recipe.seed,
+            batch=recipe.batch,
+            window=recipe.length_window,
+        )
+
+    total = -(-len(rows) // recipe.batch) * recipe.epochs
+    every = max(1, min(recipe.max_eval_steps, total // recipe.evaluations))
+    telemetry = trainers.Telemetry(store, run.id)
+    trainer = trainers.CurriculumTrainer(
         order=order,
         model=model,
-        args=_config(recipe, folder / CHECKPOINTS, max_length, every),
-        train_dataset=_table(rows),
-        eval_dataset=_table(held_out),
+        args=_config(recipe, folder, max_length, every, bool(held_out)),
         processing_class=tokenizer,
+        train_dataset=as_dataset(rows),
+        eval_dataset=as_dataset(held_out) if held_out else None,
         peft_config=_adapter(recipe),
-        callbacks=[EarlyStoppingCallback(early_stopping_patience=recipe.patience)] if recipe.patience else [],
+        callbacks=[telemetry],
     )
-    telemetry = Telemetry(store, run.id)
-    trainer.add_callback(telemetry)
-    checkpoint = last_checkpoint(folder / CHECKPOINTS)
-    print(f"  resumed from = {checkpoint.name if checkpoint else 'nothing'}", flush=True)
-    runs.plan_steps(store, run.id, int(checkpoint.name.rpartition("-")[2]) if checkpoint else 0, total)
+    trainer.remove_callback(PrinterCallback)
+    if recipe.keep_best and recipe.patience and held_out:
+        trainer.add_callback(EarlyStoppingCallback(recipe.patience))
+    _assert_as_encoded(trainer.train_dataset, encoded)
 
-    # 6. train
-    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    # Training, from the last whole checkpoint on if there is one
+    checkpoint = trainers.last_checkpoint(folder)
+    runs.plan_steps(store, run.id, int(checkpoint.name.rpartition("-")[2]) if checkpoint else 0, total)
+    if checkpoint and _was_stopped_early(TrainerState.load_from_json(str(checkpoint / "trainer_state.json")), recipe):
+        # killed between its last checkpoint and the model's folder: there is nothing left to train
+        trainer.state = TrainerState.load_from_json(str(checkpoint / "trainer_state.json"))
+        trainer._load_callback_state()
+        trainer._load_best_model()
+    else:
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     if telemetry.stopped:
         runs.finish(store, run.id, "stopped")
+        print(f"stopped at step {trainer.state.global_step} as asked; resuming goes on from there", flush=True)
         return
 
-    # 7. prove the order, keep the weights, say what came of it
-    steps = trainer.state.global_step
-    planned = curriculum.digest_after(steps, (order(epoch) for epoch in range(recipe.epochs)), recipe.batch)
-    if trainer.seen.digest != planned:
-        raise StratosError(f"rows were not trained on in the planned order: digest {trainer.seen.digest[:12]}")
-    _keep(trainer, tokenizer, folder)
+    # Proof of the order, and the model's folder
+    step = trainer.state.global_step
+    expected = curriculum.digest_after(step, (order(epoch) for epoch in itertools.count()), recipe.batch)
+    if trainer.seen.digest != expected:
+        raise StratosError("the rows were not trained on in the curriculum's order; the run cannot be trusted")
+    _save(folder / launch.MODEL, lambda target: _write_model(trainer.model, tokenizer, target))
+    points = runs.points(store, run.id, "train")
+    evals = [point.loss for point in runs.points(store, run.id, "eval") if point.loss is not None]
     metrics = {
-        "best_eval_loss": trainer.state.best_metric,
-        "train_loss": _last_loss(store, run.id),
-        "steps": steps,
-        "stopped_early": steps < total,
-        "tokens": trainer.seen.tokens,
-        "parameters": sum(each.numel() for each in model.parameters()),
+        "steps": step,
+        "train_loss": points[-1].loss if points else None,
+        "eval_loss": min(evals, default=None) if recipe.keep_best else next(reversed(evals), None),
+        "tokens": points[-1].tokens if points else None,
+        "parameters": sum(each.numel() for each in trainer.model.parameters()),
         "trained_parameters": sum(each.numel() for each in trainer.model.parameters() if each.requires_grad),
         "max_length": max_length,
+        "longest_completion": max(sum(label >= 0 for label in each.labels) for each in encoded),
+        "order_as_expected": True,
         "seconds": round(time.monotonic() - began, 1),
     }
     runs.finish(store, run.id, "done", order_digest=trainer.seen.digest, metrics=metrics)
-    # what a resume would need is needed no more, and is most of what a run takes on the disk
-    shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
-    print(f"done: {metrics}")
+    print(f"done in {metrics['seconds']} s: {metrics}", flush=True)
 
 
-def _config(recipe: Recipe, folder: Path, max_length: int, every: int) -> Any:
+def _config(recipe: Recipe, folder: Path, max_length: int, every: int, evaluated: bool) -> Any:
+    """Return TRL's settings; each is the recipe's, or switches off what would change bytes or order."""
     import torch
     from trl import SFTConfig
 
-    from stratos_tui.training.nano import EOS
-
-    on_cpu = recipe.device == "cpu" or not torch.cuda.is_available()
     return SFTConfig(
         output_dir=str(folder),
+        # loss: the completion and its end of turn, nothing cut, nothing packed
+        completion_only_loss=True,
+        eos_token="<|im_end|>",
+        max_length=max_length,
+        packing=False,
+        shuffle_dataset=False,
+        # optimization
+        learning_rate=recipe.learning_rate,
+        lr_scheduler_type=recipe.schedule,
+        warmup_steps=recipe.warmup,
         num_train_epochs=recipe.epochs,
         per_device_train_batch_size=recipe.micro_batch,
         per_device_eval_batch_size=recipe.micro_batch,
-        gradient_accumulation_steps=max(1, recipe.batch // recipe.micro_batch),
-        learning_rate=recipe.learning_rate,
-        lr_scheduler_type=recipe.schedule,
-        warmup_steps=recipe.warmup,  # below 1 it is a share of all steps
+        gradient_accumulation_steps=recipe.batch // recipe.micro_batch,
+        max_grad_norm=recipe.clip,
         weight_decay=recipe.weight_decay,
         adam_beta2=recipe.beta2,
-        max_grad_norm=recipe.clip,
+        seed=recipe.seed,
+        # device and precision
         bf16=recipe.precision == "bf16",
-        use_cpu=on_cpu,
+        use_cpu=recipe.device == "cpu" or not torch.cuda.is_available(),
         activation_checkpointing=recipe.activation_checkpointing,
-        gradient_checkpointing=False,
-        completion_only_loss=True,
-        eos_token=EOS,
-        max_length=max_length,
-        packing=False,
-        train_sampling_strategy="sequential",
-        shuffle_dataset=False,
-        eval_strategy="steps",
+        dataloader_pin_memory=False,
+        # telemetry, evaluation, checkpoints
+        logging_strategy="steps",
+        logging_steps=1,
+        logging_nan_inf_filter=False,
+        report_to="none",
+        disable_tqdm=True,
+        eval_strategy="steps" if evaluated else "no",
         eval_steps=every,
         save_strategy="steps",
         save_steps=every,
         save_total_limit=KEPT_CHECKPOINTS,
-        load_best_model_at_end=recipe.keep_best,
+        load_best_model_at_end=recipe.keep_best and evaluated,
         metric_for_best_model="eval_loss",
         greater_is_better=False,
         restore_callback_states_from_checkpoint=True,
-        logging_steps=1,
-        seed=recipe.seed,
-        dataloader_pin_memory=not on_cpu,
-        report_to="none",
-        disable_tqdm=True,
     )
 
 
 def _adapter(recipe: Recipe) -> Any:
+    """Return the plan's DoRA adapter, or None where all weights are trained."""
     if recipe.adapter == "none":
         return None
     from peft import LoraConfig
 
     return LoraConfig(
+        task_type="CAUSAL_LM",
+        use_dora=True,
         r=recipe.rank,
         lora_alpha=recipe.alpha,
         lora_dropout=recipe.dropout,
-        use_dora=True,
         target_modules=list(recipe.target_modules),
-        task_type="CAUSAL_LM",
     )
 
 
-def _table(rows: list[DatasetRow]) -> Any:
-    from datasets import Dataset
-
-    return Dataset.from_dict(
-        {
-            "prompt": [row.prompt for row in rows],
-            "completion": [row.completion for row in rows],
-            "position": [row.position for row in rows],
-        }
-    )
+def _assert_as_encoded(prepared: Any, encoded: list[Encoded]) -> None:
+    """Refuse to train on anything but whole examples with loss on their completions (versions 15 and 16)."""
+    if len(prepared) != len(encoded):
+        raise StratosError(f"TRL kept {len(prepared):,} of {len(encoded):,} examples; none may be dropped")
+    for row, expected in zip(prepared, encoded, strict=True):
+        if row["input_ids"] != expected.ids or row["labels"] != expected.labels:
+            raise StratosError(f"example {row['position']} was cut or masked otherwise than expected; see `train mask`")
 
 
-def _lengths(tokenizer: Any, rows: list[DatasetRow]) -> list[int]:
-    """Return each row's length in tokens, its end of turn included."""
-    return [len(each) + 1 for each in tokenizer([row.prompt + row.completion for row in rows])["input_ids"]]
+def _was_stopped_early(state: Any, recipe: Recipe) -> bool:
+    counted = state.stateful_callbacks.get("EarlyStoppingCallback", {}).get("attributes", {})
+    return bool(recipe.patience and counted.get("early_stopping_patience_counter", 0) >= recipe.patience)
 
 
-def _sample(rows: list[DatasetRow], limit: int) -> list[DatasetRow]:
-    """Return at most ``limit`` rows (0: all), spread evenly, for the loss that is taken during training."""
-    if not limit or len(rows) <= limit:
-        return rows
-    return [rows[place * len(rows) // limit] for place in range(limit)]
+def _write_model(model: Any, tokenizer: Any, target: Path) -> None:
+    model.save_pretrained(target)
+    tokenizer.save_pretrained(target)
 
 
-def _keep(trainer: Any, tokenizer: Any, folder: Path) -> None:
-    """Write the finished weights whole or not at all."""
-    part, final = folder / f"{MODEL}.part", folder / MODEL
-    shutil.rmtree(part, ignore_errors=True)
-    trainer.model.save_pretrained(str(part))
-    tokenizer.save_pretrained(str(part))
-    shutil.rmtree(final, ignore_errors=True)
-    part.rename(final)
-
-
-def _last_loss(store: Store, run_id: int) -> float | None:
-    last = runs.points(store, run_id, "train")
-    return last[-1].loss if last else None
+def _save(target: Path, write: Callable[[Path], None]) -> None:
+    """Write a folder whole or not at all; one that is there is kept."""
+    if target.is_dir():
+        return
+    draft = target.with_name(f"{target.name}.part")
+    shutil.rmtree(draft, ignore_errors=True)
+    write(draft)
+    draft.rename(target)
 
 
 if __name__ == "__main__":

@@ -57,9 +57,9 @@ def test_depth_is_counted_by_tier_and_apart_from_format() -> None:
         0.75,
         {"score_missing": 1} if one("no") == "score_missing" else {one("no"): 1},
     )
-    assert set(found.depth) == {1, 2}
-    assert (found.depth[1].n, found.depth[1].within_limits) == (2, 0.5)
-    assert found.depth[2].within_limits == 1.0
+    assert set(found.depth) == {"1", "2"}
+    assert (found.depth["1"].n, found.depth["1"].within_limits) == (2, 0.5)
+    assert found.depth["2"].within_limits == 1.0
     assert found.depth_share == pytest.approx(2 / 3)
 
 

@@ -154,7 +154,7 @@ def test_what_the_scorer_cannot_do_is_said_plainly() -> None:
         "10.0% of its completions break the format.",
         "It does not tell profiles apart in 75.0% of contrast pairs.",
         "It misses critical scores by 6.5 points on average (1 pair).",
-        "It does not beat constant 0.5: macro-MAE 5.00 against 4.80.",
+        "It does not beat constant 0.5 (macro-MAE 5.00 against 4.80).",
         "It does not set kuwait_cpeg and texas_nurse apart (equate).",
         "It does not give portland_retired_space its JWST article (jwst: no readable score).",
         "It serves one kind of profile worse: MAE interest 3.00, career 1.50.",

@@ -44,7 +44,8 @@ def test_a_running_job_comes_first_and_a_failed_one_is_tried_again(seeded: Store
 def test_money_that_nobody_paid_is_kept_apart(seeded: Store) -> None:
     with seeded.write() as connection:
         connection.executemany(
-            "INSERT INTO ledger (kind, nanodollars, simulated, priced_as, price_date, at) VALUES (?, ?, ?, 'm', '', '')",
+            "INSERT INTO ledger (kind, nanodollars, simulated, priced_as, price_date, at)"
+            " VALUES (?, ?, ?, 'm', '', '')",
             [("settle", 5, 0), ("settle", 7, 1), ("reserve", 100, 0), ("settle", 1, 0)],
         )
     spent = activity(seeded).spend

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 
 import pytest
 
@@ -13,14 +12,14 @@ TITLES = [f"Article number {at}" for at in range(500)]
 
 
 @pytest.fixture
-def many(store: Store) -> Iterator[Store]:
+def many(store: Store) -> Store:
     with store.write() as connection:
         connection.executemany(
-            "INSERT INTO articles (id, content_key, title, body, source, source_type, url, category, collection, origin,"
-            " added_at) VALUES (:id, :id, :title, '', 'wire', 'news', '', '', 'imported', 'test', :at)",
+            "INSERT INTO articles (id, content_key, title, body, source, source_type, url, category, collection,"
+            " origin, added_at) VALUES (:id, :id, :title, '', 'wire', 'news', '', '', 'imported', 'test', :at)",
             [{"id": f"a{at}", "title": title, "at": now()} for at, title in enumerate(TITLES)],
         )
-    yield store
+    return store
 
 
 def _titles(listing: Listing, first: int, n: int) -> list[str]:
@@ -61,8 +60,8 @@ def test_rows_that_come_later_do_not_move_the_others(many: Store) -> None:
     with many.write() as connection:
         connection.execute("UPDATE articles SET split = 'eval' WHERE seq % 2")
         connection.execute(
-            "INSERT INTO articles (id, content_key, title, body, source, source_type, url, category, collection, origin,"
-            " added_at) VALUES ('new', 'new', 'new', '', '', 'news', '', '', 'imported', 'test', '')"
+            "INSERT INTO articles (id, content_key, title, body, source, source_type, url, category, collection,"
+            " origin, added_at) VALUES ('new', 'new', 'new', '', '', 'news', '', '', 'imported', 'test', '')"
         )
     assert _titles(listing, 0, 50) == before
     listing.close()
@@ -88,7 +87,9 @@ def test_every_listing_in_every_order_pages_filters_and_finds(seeded: Store) -> 
     ("name", "order", "scope"),
     [("nobody", "", {}), ("articles", "1; DROP TABLE articles", {}), ("articles", "", {"1=1 OR split": "x"})],
 )
-def test_names_that_are_not_in_the_table_are_refused(store: Store, name: str, order: str, scope: dict[str, str]) -> None:
+def test_names_that_are_not_in_the_table_are_refused(
+    store: Store, name: str, order: str, scope: dict[str, str]
+) -> None:
     with pytest.raises(StratosError):
         Listing(store, name, order=order, scope=scope)
 

@@ -1,0 +1,57 @@
+"""Starts a command as a process of its own, and says on the screen how it ended."""
+
+from __future__ import annotations
+
+import subprocess
+import threading
+from typing import TYPE_CHECKING, Any
+
+from stratos_tui.jobs import spawn
+from stratos_tui.store import jobs
+
+if TYPE_CHECKING:
+    from textual.app import App
+
+    from screens.frame import PhaseScreen
+
+
+def launch(screen: PhaseScreen[Any], arguments: list[str], said: str, *, again: str) -> None:
+    """Start ``stratos ARGUMENTS`` and say ``said``, and how it ended; ``again`` is the key that tries again.
+
+    The command shows its progress in its job's row, and goes on when the app is left. One that ends with an error before
+    it made a row would leave nobody a word: the screen says that too.
+    """
+
+    def begin() -> tuple[subprocess.Popen[bytes], int]:
+        newest = jobs.latest(screen.store, 1)
+        return spawn(screen.store, arguments), newest[0].id if newest else 0
+
+    def begun(started: tuple[subprocess.Popen[bytes], int]) -> None:
+        screen.say(said)
+        # a daemon: leaving the app waits for no job
+        threading.Thread(target=_follow, args=(screen.app, screen, arguments, *started, again), daemon=True).start()
+
+    screen.background(begin, begun, again=again)
+
+
+def _follow(
+    app: App[Any],
+    screen: PhaseScreen[Any],
+    arguments: list[str],
+    process: subprocess.Popen[bytes],
+    before: int,
+    again: str,
+) -> None:
+    code = process.wait()
+    if not app.is_running:
+        return
+    own = next((job for job in jobs.latest(screen.store) if job.id > before and job.pid == process.pid), None)
+    if own is not None and own.state == "failed":
+        app.call_from_thread(screen.fail, own.error, again)
+    elif own is not None and own.state == "canceled":
+        app.call_from_thread(screen.say, f"{own.kind} stopped; what was done is kept, {again} goes on")
+    elif own is None and code:
+        words = f"it ended at once (code {code}) and left nothing; `stratos {' '.join(arguments)}` shows why"
+        app.call_from_thread(screen.fail, words, again)
+    else:
+        app.call_from_thread(screen.say, f"✓ {' '.join(arguments[:2])} is done")

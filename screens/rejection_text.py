@@ -1,0 +1,117 @@
+"""Writes a rejected answer as text: what rule it broke, by how much, where, and what it was asked about."""
+
+from __future__ import annotations
+
+from rich.text import Text
+
+from screens.figures import facts
+from screens.render import DIM, WARN, clean, literal, one_line, provenance, score_text
+from stratos_tui.records import Article, Profile
+from stratos_tui.store.rejections import RejectedAnswer
+
+OPEN, CLOSE = "⟦", "⟧"
+"""Around the offending part, so that it is seen without colour."""
+_CONTEXT_LINES = 3
+
+NAMES = {
+    "errored": "error",
+    "lost": "lost",
+    "unknown_result": "unknown result",
+    "refusal": "refused",
+    "truncated": "cut off",
+    "empty": "empty",
+    "think_missing": "no trace",
+    "think_unclosed": "trace unclosed",
+    "score_missing": "no score",
+    "score_not_a_number": "score no number",
+    "score_decimals": "score decimals",
+    "score_out_of_range": "score range",
+    "reason_missing": "no reason",
+    "score_forbidden": "scored 5.0",
+    "too_short": "too short",
+    "too_long": "too long",
+    "section_missing": "no section",
+    "signal_vocabulary": "signal word",
+    "tier_length": "tier length",
+}
+
+
+def name_of(code: str) -> str:
+    """Return a reason's short name."""
+    return NAMES.get(code, one_line(code).replace("_", " "))
+
+
+def answer(found: RejectedAnswer) -> Text:
+    """Return the verdict on an answer above the answer, its offending part between ``⟦`` and ``⟧``."""
+    return _head(found).append("\n\n").append_text(_marked(found))
+
+
+def lines_before_span(found: RejectedAnswer, width: int) -> int:
+    """Return how many lines of :func:`answer` may be scrolled away with the offending part still in view."""
+    from rich.console import Console
+
+    above = _head(found).append("\n\n").append_text(_marked(found)[: found.span[0]])
+    lines = len(above.wrap(Console(width=max(width, 1)), max(width, 1)))
+    return max(lines - 1 - _CONTEXT_LINES, 0)
+
+
+def about(article: Article | None, profile: Profile | None, reference_date: str) -> Text:
+    """Return the article and the profile that the answer is about."""
+    text = Text()
+    if article is not None:
+        text.append(one_line(article.title), style="bold").append("\n")
+        dates = [
+            *([f"published {article.published}"] if article.published else []),
+            *([f"deadline {article.deadline}"] if article.deadline else []),
+            f"judged on {one_line(reference_date)}",
+        ]
+        source = one_line(article.source) or "no source"
+        text.append(f"{source} · {article.source_type} · {' · '.join(dates)}\n", style=DIM)
+        text.append(clean(article.body)).append("\n")
+    if profile is not None:
+        text.append(f"\n{one_line(profile.id)}", style="bold")
+        text.append(f" · {profile.kind} · {one_line(profile.role)} · {one_line(profile.location)}\n", style=DIM)
+        text.append(clean(profile.context))
+        tracked = [
+            ("companies", profile.companies),
+            ("institutions", profile.institutions),
+            ("interests", profile.interests),
+            ("industries", profile.industries),
+        ]
+        known = [(name, one_line(", ".join(items))) for name, items in tracked if items]
+        if known:
+            text.append("\n").append_text(facts(known))
+    return text
+
+
+def _head(found: RejectedAnswer) -> Text:
+    verdict = found.rejection
+    text = Text().append(f"✗ {name_of(verdict.code)}", style=f"bold {WARN}")
+    text.append(f"  {one_line(verdict.measured)}", style="bold")
+    if verdict.limits:
+        text.append(f"  limit: {one_line(verdict.limits)}", style=DIM)
+    if verdict.resolved:
+        text.append("\n↻ asked again, or answered well since", style=DIM)
+    text.append("\n").append_text(provenance(verdict.teacher))
+    if found.model and one_line(found.model) != one_line(verdict.teacher):
+        text.append(f" · {one_line(found.model)}", style=DIM)
+    text.append(
+        f" · {verdict.words} words · ended by {one_line(found.stop_reason) or one_line(found.result_type)}", style=DIM
+    )
+    if verdict.tenths is not None:
+        text.append("\n").append_text(score_text(verdict.tenths))
+    return text
+
+
+def _marked(found: RejectedAnswer) -> Text:
+    start, end = found.span
+    if not found.text:
+        return Text("(nothing came back)", style=DIM)
+    if start == end == 0:
+        return literal(found.text)
+    # each part is cleaned by itself: cleaning may change lengths, and the span counts the raw characters
+    text = literal(found.text[:start])
+    text.append(OPEN, style=f"bold {WARN}")
+    text.append(clean(found.text[start:end]), style=f"underline {WARN}")
+    text.append(CLOSE, style=f"bold {WARN}")
+    return text.append(clean(found.text[end:]))

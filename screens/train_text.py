@@ -1,0 +1,157 @@
+"""Writes a training run as text: where it is in one line, its meters, its preflight checks, its log."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from rich.text import Text
+
+from screens.figures import decimals, facts, heading, ok_sign, percent, plural, sparkline, table
+from screens.render import DIM, WARN, ago, clean, count, duration, meter, one_line
+from stratos_tui.store.jobs import Job
+from stratos_tui.store.phase_views import Pace
+from stratos_tui.store.runs import Point, Run
+
+STATE_SIGNS = {"queued": "…", "running": "▶", "done": "✓", "failed": "✗", "stopped": "■"}
+STATE_STYLES = {"running": "bold #2f9e5b", "done": "#2f9e5b", "failed": "bold #d65d5d", "stopped": f"bold {WARN}"}
+SILENT_SECONDS = 60
+"""A running run that has not beaten for so long is worth a word: a step of a large model may take that."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """One checkpoint on disk; ``whole`` is false while it is being written, or where its process was killed."""
+
+    step: int
+    whole: bool
+
+
+def now_line(run: Run, pace: Pace | None, now: datetime, *, brief: bool, gone: bool) -> Text:
+    """Return a run's state in one line: step, bar, time left; or why it ended."""
+    text = Text().append(
+        f"{STATE_SIGNS.get(run.state, '·')} run {run.id} {run.state}", style=STATE_STYLES.get(run.state, "")
+    )
+    if not brief:
+        text.append(f"  {one_line(run.base)} on dataset {run.dataset_id}", style=DIM)
+    bar = meter(run.step, run.total_steps, 10 if brief else 20)
+    text.append(f"  {bar} step {count(run.step)} of {count(run.total_steps)}")
+    if gone:
+        text.append("  its process is gone: r resumes it", style=STATE_STYLES["failed"])
+    elif run.state == "running":
+        if run.stop_requested:
+            text.append("  stopping after this step", style=WARN)
+        elif pace is not None and run.total_steps:
+            text.append(f"  eta {duration((run.total_steps - run.step) / pace.steps)}", style="bold")
+        silent = (now - datetime.fromisoformat(run.heartbeat)).total_seconds() if run.heartbeat else 0
+        if silent > SILENT_SECONDS:
+            text.append(f"  silent for {duration(silent)}", style=WARN)
+    elif run.ended_at:
+        text.append(f"  {ago(run.ended_at, now)}", style=DIM)
+    if run.error:
+        text.append(f"  {one_line(run.error)}", style=STATE_STYLES["failed"])
+    return text
+
+
+def meters(
+    run: Run,
+    train: Sequence[Point],
+    held_out: Sequence[Point],
+    pace: Pace | None,
+    checkpoints: Sequence[Checkpoint],
+    width: int,
+) -> Text:
+    """Return the numbers of a run, each with the course it took, then its checkpoints and what proves its order."""
+    cells = max(width - 24, 4)
+    rows: list[list[str | Text]] = []
+    for name, values, shown in (
+        ("loss", [p.loss for p in train], decimals),
+        ("eval loss", [p.loss for p in held_out], decimals),
+        ("accuracy", [p.token_accuracy for p in train], percent),
+        ("grad norm", [p.grad_norm for p in train], decimals),
+        ("lr", [p.learning_rate for p in train], _rate),
+    ):
+        known = [value for value in values if value is not None]
+        last = shown(known[-1]) if known else "—"
+        rows.append([Text(name, style=DIM), Text(last, style="bold"), Text(sparkline(known, cells), style=DIM)])
+    text = table(rows, "lrl", gap=1)
+    last_point = train[-1] if train else None
+    epochs = run.params.get("epochs")
+    best = min((p for p in held_out if p.loss is not None), key=lambda p: p.loss or 0.0, default=None)
+    items: list[tuple[str, str | Text]] = [
+        ("epoch", f"{decimals(last_point.epoch if last_point else None)}" + (f" of {epochs}" if epochs else "")),
+        ("tokens", count(int(last_point.tokens)) if last_point and last_point.tokens else "—"),
+        ("pace", f"{pace.tokens:,.0f} tokens/s · {pace.steps:,.2f} steps/s" if pace else "—"),
+        ("best eval", f"{decimals(best.loss)} at step {count(best.step)}" if best else "—"),
+        ("saved at", _saved(checkpoints)),
+        ("order", run.order_digest[:16] or "proved at the end"),
+    ]
+    return text.append("\n").append_text(facts(items))
+
+
+def checks(job: Job | None, width: int) -> Text:
+    """Return the preflight checks of a job's result, the failed ones first with why they matter."""
+    if job is None:
+        return Text("Not checked yet: p measures everything that has ever spoiled a run.", style=DIM)
+    if job.state in ("queued", "running"):
+        return Text(f"checking… {one_line(job.note)}", style=DIM)
+    if job.state == "failed":
+        return Text.assemble(("✗ the preflight could not be done: ", STATE_STYLES["failed"]), one_line(job.error))
+    found: Sequence[Mapping[str, Any]] = job.result.get("checks", [])
+    failed = [check for check in found if check.get("ok") is False]
+    text = Text()
+    if failed:
+        text.append(
+            f"{count(len(failed))} of {plural(len(found), 'check')} block a run\n", style=STATE_STYLES["failed"]
+        )
+    else:
+        text.append(f"all {plural(len(found), 'check')} pass: r trains\n", style=STATE_STYLES["done"])
+    for check in failed:
+        text.append_text(ok_sign(False)).append(f" {_word(check, 'name')}", style="bold")
+        text.append(f"  {_word(check, 'value')}").append(f"  needs {_word(check, 'threshold')}\n", style=DIM)
+        text.append(f"  {_word(check, 'why')}\n", style=DIM)
+    rows: list[list[str | Text]] = [
+        [
+            ok_sign(check.get("ok")),
+            _word(check, "name"),
+            _word(check, "value"),
+            Text(_word(check, "threshold"), style=DIM),
+            Text(_word(check, "why"), style=DIM),
+        ]
+        for check in found
+        if check.get("ok") is not False
+    ]
+    return text.append_text(table(rows, "lllll", gap=1, width=width))
+
+
+def log(lines: str) -> Text:
+    """Return the end of a log as literal text."""
+    return Text(clean(lines)) if lines.strip() else Text("Nothing was logged yet.", style=DIM)
+
+
+def recipe(run: Run) -> Text:
+    """Return the settings of a run."""
+    known = [
+        (one_line(str(name)), one_line(str(value)))
+        for name, value in sorted(run.params.items())
+        if value not in (None, (), [])
+    ]
+    return heading("settings").append("\n").append_text(facts(known)) if known else Text()
+
+
+def _saved(found: Sequence[Checkpoint]) -> str:
+    steps = [f"{count(each.step)}" + ("" if each.whole else " (unfinished)") for each in found]
+    return ", ".join(steps) if steps else "—"
+
+
+def _rate(value: float) -> str:
+    return f"{value:.1e}"
+
+
+def _word(check: Mapping[str, Any], name: str) -> str:
+    value = check.get(name)
+    if value is None:
+        return "—"
+    return f"{value:,.4g}" if isinstance(value, float) else one_line(str(value))

@@ -1,0 +1,181 @@
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Input, Static
+
+from screens.dialogs import PromptScreen
+from screens.frame import Notice, PhaseScreen
+from screens.widgets.listing_table import ListingTable
+from screens.widgets.text_pane import TextPane
+from stratos_tui.app import StratosApp
+from stratos_tui.dataset.build import build
+from stratos_tui.store import datasets, jobs
+from stratos_tui.store.db import Store
+
+Settle = Callable[[Pilot[None]], Awaitable[None]]
+SNAPSHOTS = pytest.mark.parametrize("size", [(120, 40), (80, 24)], ids=["120x40", "80x24"])
+
+
+@pytest.fixture
+def built(prepared: Store) -> int:
+    """A real build of the prepared store's accepted traces, made at a fixed time."""
+    dataset = build(prepared, "rehearsal")
+    with prepared.write() as connection:
+        connection.execute("UPDATE datasets SET created_at = '2026-11-12T13:30:00.000+00:00' WHERE id = ?", (dataset,))
+    return dataset
+
+
+def pane(app: StratosApp, name: str) -> str:
+    return str(app.screen.query_one(f"#{name}", TextPane).query_one(Static).content)
+
+
+def reload(app: StratosApp) -> None:
+    cast("PhaseScreen[Any]", app.screen).reload()
+
+
+def notice(app: StratosApp) -> str:
+    return str(app.screen.query_one(Notice).content)
+
+
+async def test_bands_stand_beside_the_target_and_what_it_cost(
+    prepared: Store, built: int, app: StratosApp, settle: Settle
+) -> None:
+    found = datasets.get(prepared, built)
+    assert found is not None
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("6")
+        await settle(pilot)
+        bands = pane(app, "bands")
+        for words in ("25 %", "30 %", "15 %", "curriculum", "critical"):
+            assert words in bands
+        proofs = pane(app, "proofs")
+        assert "✓ 0 articles on both sides" in proofs
+        assert found.digest[:16] in proofs
+        assert found.order_digest[:16] in proofs
+        assert f"{found.summary['dropped']} pairs" in proofs
+        assert f"{found.summary['repeated']} rows" in proofs
+        assert "rehearsal" in proofs
+        assert "32 m ago" in proofs
+
+
+async def test_a_leak_stands_out(prepared: Store, built: int, app: StratosApp, settle: Settle) -> None:
+    with prepared.write() as connection:
+        connection.execute("UPDATE datasets SET summary = json_set(summary, '$.leaks', 2) WHERE id = ?", (built,))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("6")
+        await settle(pilot)
+        assert "✗ 2 articles on both sides" in pane(app, "proofs")
+
+
+async def test_the_examples_stand_in_order_and_show_where_training_begins(
+    prepared: Store, built: int, app: StratosApp, settle: Settle
+) -> None:
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("6")
+        await settle(pilot)
+        await pilot.press("enter", "j")
+        await settle(pilot)
+        row = datasets.row(prepared, built, "train", 1)
+        assert row is not None
+        shown = pane(app, "example")
+        prompt, boundary, completion = shown.partition(" the prompt ends here; only what follows is trained on ")
+        assert boundary
+        assert "<|im_start|>assistant" in prompt
+        assert row.completion in completion
+        assert row.profile_id in prompt
+        await pilot.press("G")
+        await settle(pilot)
+        assert "eval" in pane(app, "example").splitlines()[1]
+
+
+async def test_another_build_can_be_chosen(built: int, app: StratosApp, settle: Settle) -> None:
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("6")
+        await settle(pilot)
+        await pilot.press("j")
+        await settle(pilot)
+        assert str(app.screen.query_one("#proofs").border_title) == f"build {built - 1}"
+        assert app.screen.query_one("#examples", ListingTable).table.row_count == 203
+
+
+async def test_r_builds_in_a_process_of_its_own(prepared: Store, app: StratosApp, settle: Settle) -> None:
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("6")
+        await settle(pilot)
+        await pilot.press("r")
+        await settle(pilot)
+        for _ in range(300):
+            ended = [job for job in jobs.latest(prepared) if job.kind == "dataset" and job.ended_at]
+            if ended:
+                break
+            await asyncio.sleep(0.1)
+        assert [(job.state, job.error) for job in ended] == [("done", "")]
+        reload(app)
+        await settle(pilot)
+        newest = datasets.latest(prepared)
+        assert newest is not None
+        assert str(app.screen.query_one("#proofs").border_title) == f"build {newest.id}"
+
+
+@pytest.mark.parametrize(("key", "field"), [("e", "messages"), ("E", "completion")])
+async def test_export_writes_both_splits(
+    prepared: Store, built: int, app: StratosApp, settle: Settle, tmp_path: Path, key: str, field: str
+) -> None:
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("6")
+        await settle(pilot)
+        await pilot.press(key)
+        await pilot.pause()
+        app.screen.query_one(Input).value = str(tmp_path / "out.jsonl")
+        await pilot.press("enter")
+        await settle(pilot)
+        assert "out.train.jsonl" in notice(app)
+    for split in ("train", "eval"):
+        lines = (tmp_path / f"out.{split}.jsonl").read_text(encoding="utf-8").splitlines()
+        assert len(lines) == datasets.count(prepared, built, "train" if split == "train" else "eval")
+        assert field in json.loads(lines[0])
+
+
+async def test_export_overwrites_nothing(built: int, app: StratosApp, settle: Settle, tmp_path: Path) -> None:
+    (tmp_path / "out.eval.jsonl").write_text("mine", encoding="utf-8")
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("6")
+        await settle(pilot)
+        await pilot.press("e")
+        await pilot.pause()
+        app.screen.query_one(Input).value = str(tmp_path / "out.jsonl")
+        await pilot.press("enter")
+        await settle(pilot)
+        assert isinstance(app.screen, PromptScreen)
+        assert "exists already" in "".join(str(each.content) for each in app.screen.query(Static))
+    assert (tmp_path / "out.eval.jsonl").read_text(encoding="utf-8") == "mine"
+
+
+async def test_without_a_build_it_says_which_key_makes_one(store: Store, settle: Settle) -> None:
+    app = StratosApp(store, live=False)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("6")
+        await settle(pilot)
+        assert "r builds one" in pane(app, "bands")
+        await pilot.press("e")
+        await settle(pilot)
+        assert "nothing to export" in notice(app)
+
+
+@SNAPSHOTS
+def test_it_looks_right(snap_compare: Any, built: int, app: StratosApp, settle: Settle, size: tuple[int, int]) -> None:
+    async def there(pilot: Pilot[None]) -> None:
+        await pilot.press("6")
+        await settle(pilot)
+        if size[0] > 100:
+            await pilot.press("enter", "j")
+            await settle(pilot)
+
+    assert snap_compare(app, terminal_size=size, run_before=there)

@@ -1,0 +1,204 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Static
+
+from screens.dialogs import ConfirmScreen
+from screens.frame import Notice, PhaseScreen
+from screens.widgets.curve import Curve
+from screens.widgets.text_pane import TextPane
+from stratos_tui.app import StratosApp
+from stratos_tui.store import jobs, runs
+from stratos_tui.store.db import Store
+from stratos_tui.store.runs import Point
+
+Settle = Callable[[Pilot[None]], Awaitable[None]]
+SNAPSHOTS = pytest.mark.parametrize("size", [(120, 40), (80, 24)], ids=["120x40", "80x24"])
+CHECKS = [
+    {"name": "rows", "ok": True, "value": "203", "threshold": "at least 1", "why": "a run on nothing"},
+    {"name": "eos_and_pad", "ok": False, "value": "</s>", "threshold": "<|im_end|>", "why": "[b]never[/b] stops"},
+    {"name": "disk", "ok": True, "value": "9.1 GB free", "threshold": "0.2 GB", "why": "disk full in training (v17)"},
+]
+
+
+def text(app: StratosApp, selector: str) -> str:
+    return str(app.screen.query_one(selector, Static).content)
+
+
+def pane(app: StratosApp, name: str) -> str:
+    return text(app, f"#{name} Static")
+
+
+def reload(app: StratosApp) -> None:
+    cast("PhaseScreen[Any]", app.screen).reload()
+
+
+def notice(app: StratosApp) -> str:
+    return str(app.screen.query_one(Notice).content)
+
+
+def curve(app: StratosApp) -> str:
+    widget = app.screen.query_one(Curve)
+    return "\n".join(widget.render_line(y).text for y in range(widget.size.height))
+
+
+@pytest.fixture
+def running(prepared: Store, tmp_path: Path) -> int:
+    """A second run, trained by a process that is alive (this one), at step 2 of 40."""
+    run = runs.add(prepared, 1, "nano", {"epochs": 4}, "running")
+    folder = tmp_path / "run"
+    (folder / "checkpoint-10").mkdir(parents=True)
+    (folder / "checkpoint-10" / "complete").touch()
+    (folder / "checkpoint-20").mkdir()
+    (folder / "train.log").write_bytes(b"step 1 of 40\n\x1b[31m[red]warning[/]\x1b[0m \xff\n")
+    runs.queue(prepared, run, str(folder))
+    runs.begin(prepared, run, os.getpid())
+    runs.plan_steps(prepared, run, 0, 40)
+    for step in (1, 2):
+        put(prepared, run, step, 5.0 - step)
+    return run
+
+
+def put(store: Store, run: int, step: int, loss: float) -> None:
+    runs.put_point(store, run, Point(step, "train", loss, 0.002, 0.7, 0.5, 100.0 * step, step / 10))
+    runs.beat(store, run, step)
+
+
+async def test_a_finished_run_shows_its_curve_and_its_meters(app: StratosApp, settle: Settle) -> None:
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("7")
+        await settle(pilot)
+        assert "run 1 done" in text(app, "#now")
+        assert "step 60 of 60" in text(app, "#now")
+        drawn = curve(app)
+        assert drawn.count("◆") == 6 + 1
+        assert any(0x2800 < ord(mark) < 0x2900 for mark in drawn)
+        meters = pane(app, "meters")
+        for words in ("loss", "eval loss", "lr", "grad norm", "accuracy", "epoch", "2.00 of 2", "240,000", "best eval"):
+            assert words in meters
+
+
+async def test_a_run_that_goes_on_is_found_again_and_followed(
+    prepared: Store, running: int, app: StratosApp, settle: Settle
+) -> None:
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("7")
+        await settle(pilot)
+        assert f"run {running} running" in text(app, "#now")
+        assert "step 2 of 40" in text(app, "#now")
+        assert "train 3.000" in curve(app)
+        put(prepared, running, 3, 1.5)
+        reload(app)
+        await settle(pilot)
+        assert "step 3 of 40" in text(app, "#now")
+        assert "train 1.500" in curve(app)
+        assert "10, 20 (unfinished)" in pane(app, "meters")
+
+
+async def test_steps_that_are_trained_again_replace_the_old_ones(
+    prepared: Store, running: int, app: StratosApp, settle: Settle
+) -> None:
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("7")
+        await settle(pilot)
+        put(prepared, running, 3, 1.5)
+        reload(app)
+        await settle(pilot)
+        put(prepared, running, 2, 9.0)
+        reload(app)
+        await settle(pilot)
+        assert "9.000┤" in curve(app)
+
+
+async def test_the_log_is_literal(running: int, app: StratosApp, settle: Settle) -> None:
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("7")
+        await settle(pilot)
+        assert "step 1 of 40\n␛[31m[red]warning[/]␛[0m" in pane(app, "log")
+
+
+async def test_a_run_whose_process_is_gone_says_so_and_offers_to_resume(
+    prepared: Store, running: int, app: StratosApp, settle: Settle
+) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    runs.begin(prepared, running, ended.pid)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("7")
+        await settle(pilot)
+        await pilot.press("r")
+        await settle(pilot)
+        assert isinstance(app.screen, ConfirmScreen)
+        asked = "\n".join(str(each.content) for each in app.screen.query(Static))
+        assert f"Resume run {running}?" in asked
+        assert "goes on from step 10" in asked
+        await pilot.press("n")
+        await settle(pilot)
+        assert "r resumes it" in text(app, "#now") or "failed" in text(app, "#now")
+
+
+async def test_x_asks_the_run_to_stop(prepared: Store, running: int, app: StratosApp, settle: Settle) -> None:
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("7")
+        await settle(pilot)
+        await pilot.press("r")
+        await settle(pilot)
+        assert "x stops it" in notice(app)
+        await pilot.press("x")
+        await settle(pilot)
+        assert "keeps a checkpoint" in notice(app)
+    assert runs.beat(prepared, running, 3)
+
+
+async def test_failed_checks_come_first_with_why_they_matter(prepared: Store, app: StratosApp, settle: Settle) -> None:
+    job = jobs.add(prepared, "preflight", {"base": "nano"})
+    jobs.start(prepared, job)
+    jobs.finish(prepared, job, "done", result={"checks": CHECKS})
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("7")
+        await settle(pilot)
+        found = pane(app, "preflight")
+        assert found.startswith("1 of 3 checks block a run\n✗ eos_and_pad  </s>")
+        assert "[b]never[/b] stops" in found
+        assert "✓ disk" in found
+
+
+async def test_before_the_first_run_the_checks_have_the_room(prepared: Store, app: StratosApp, settle: Settle) -> None:
+    with prepared.write() as connection:
+        connection.execute("DELETE FROM evaluations")
+        connection.execute("DELETE FROM runs")
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("7")
+        await settle(pilot)
+        assert "No run yet" in text(app, "#now")
+        assert not app.screen.query_one(Curve).display
+        assert "p measures" in pane(app, "preflight")
+        assert app.screen.query_one("#preflight", TextPane).size.height > 25
+
+
+@pytest.mark.parametrize("key", ["r", "p"])
+async def test_without_a_dataset_it_says_where_one_comes_from(store: Store, settle: Settle, key: str) -> None:
+    app = StratosApp(store, live=False)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("7")
+        await settle(pilot)
+        await pilot.press(key)
+        await settle(pilot)
+        assert "press 6, then r" in notice(app)
+
+
+@SNAPSHOTS
+def test_it_looks_right(snap_compare: Any, app: StratosApp, settle: Settle, size: tuple[int, int]) -> None:
+    async def there(pilot: Pilot[None]) -> None:
+        await pilot.press("7")
+        await settle(pilot)
+
+    assert snap_compare(app, terminal_size=size, run_before=there)
