@@ -72,7 +72,7 @@ class DatasetScreen(ViewsScreen[Shown]):
     def __init__(self) -> None:
         super().__init__()
         self._chosen: int | None = None
-        self._shown: int | None = None
+        self._drawn: int | None = None
         self._data: Shown | None = None
         self._example: DatasetRow | None = None
         self._reads = InOrder(self)
@@ -140,9 +140,9 @@ class DatasetScreen(ViewsScreen[Shown]):
         if build is None:
             self.query_one("#bands", TextPane).put(Text(NOTHING, style="dim"))
             return
-        if build.id == self._shown:
+        if build.id == self._drawn:
             return
-        self._shown = build.id
+        self._drawn = build.id
         proofs = dataset_text.proofs(build, self.host.clock())
 
         def bands(width: int) -> Text:
@@ -233,9 +233,8 @@ class DatasetScreen(ViewsScreen[Shown]):
         def work() -> list[int]:
             from stratos_tui.dataset.export_training import export
 
-            return [
-                export(self.store, dataset_id, split, form, file) for split, file in zip(SPLITS, files, strict=True)
-            ]
+            pairs = zip(SPLITS, files, strict=True)
+            return [export(self.store, dataset_id, path=file, form=form, split=split) for split, file in pairs]
 
         def then(written: list[int]) -> None:
             parts = [f"{count(n)} rows to {file.name}" for n, file in zip(written, files, strict=True)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from rich.text import Text
 
@@ -12,7 +13,7 @@ from screens.render import DIM, WARN, ago, band_style, band_text, clean, count, 
 from stratos_tui.records import BANDS
 from stratos_tui.store.datasets import Dataset, DatasetRow
 
-_BAR = 10
+_BAR, _NARROW = 10, 8
 _DIGITS = 16
 """Of a digest: enough to compare by eye."""
 BOUNDARY = " the prompt ends here; only what follows is trained on "
@@ -21,32 +22,41 @@ Counts = Mapping[str, int]
 
 
 def bands(build: Dataset, distances: Sequence[float], width: int) -> Text:
-    """Return each band's share before and after rebalancing against the target, and the course of the curriculum."""
+    """Return each band's share before and after rebalancing, against the target, with what that cost.
+
+    Below stand the targets that could not be reached, and the course of the curriculum.
+    """
     known: Mapping[str, Counts] = build.summary.get("bands", {})
-    natural, train, held_out = (known.get(name, {}) for name in ("pairs", "train", "eval"))
-    targets: Mapping[str, float] = build.summary.get("target", {})
+    natural, train, held_out = (known.get(name, {}) for name in ("train_before", "train", "eval"))
+    groups: Mapping[str, Mapping[str, Any]] = build.summary.get("shares", {})
+    cost: Mapping[str, Counts] = build.summary.get("rebalance", {})
     shares = [_share(part, band) for part in (natural, train) for band in BANDS]
-    widest = max([*shares, *targets.values(), 0.01])
+    widest = max([*shares, *(group["target"] for group in groups.values()), 0.01])
     rows: list[list[str | Text]] = []
     for band in BANDS:
-        group = next((name for name in targets if band in name.split("+")), "")
-        alone = group == band
-        target = targets.get(group)
-        mark = target / widest if target is not None and alone else None
+        name = next((name for name in groups if band in name.split("+")), "")
+        target = groups[name]["target"] if name else None
+        mark = target / widest if target is not None and name == band else None
         rows.append(
             [
                 band_text(band),
-                f"{percent(_share(natural, band))}",
-                share_bar(_share(natural, band) / widest, _BAR, style=DIM),
+                percent(_share(natural, band)),
+                share_bar(_share(natural, band) / widest, _NARROW, style=DIM),
                 Text(percent(_share(train, band)), style="bold"),
                 share_bar(_share(train, band) / widest, _BAR, target=mark, style=band_style(band)),
-                _target(group, band, target),
-                percent(_share(held_out, band)),
+                _target(name, band, target),
+                _cost(cost.get(band, {})),
                 Text(count(train.get(band, 0)), style=DIM),
+                percent(_share(held_out, band)),
             ]
         )
-    head = ["", "natural", "", "trained", "", "target", "eval", "rows"]
-    text = table(rows, "lrlrllrr", head=head, gap=1, width=width, flex=2)
+    head = ["", "natural", "", "trained", "", "target", "cost", "rows", "eval"]
+    text = table(rows, "lrlrllrrr", head=head, gap=1, width=width, flex=2)
+    short = [name for name, group in groups.items() if group.get("limited")]
+    if short:
+        most = build.params.get("max_repeats")
+        text.append("\nshort of its target: ", style=WARN).append(", ".join(map(one_line, short)))
+        text.append(f" (a pair stands at most {most} times)" if most else "", style=DIM)
     if distances:
         cells = max(min(width - 48, 40), 8)
         text.append("\ncurriculum ", style=DIM).append(sparkline(distances, cells), style="bold")
@@ -57,29 +67,31 @@ def bands(build: Dataset, distances: Sequence[float], width: int) -> Text:
 def proofs(build: Dataset, now: datetime) -> Text:
     """Return what a build holds and what proves it: rows, what rebalancing cost, leaks, digests; then its profiles."""
     found = build.summary
-    known: Mapping[str, Counts] = found.get("bands", {})
-    train, held_out = (sum(known.get(name, {}).values()) for name in ("train", "eval"))
+    counts: Counts = found.get("counts", {})
     on: Counts = found.get("articles", {})
+    contrast: Counts = found.get("contrast_pairs", {})
+    deviations: Mapping[str, Mapping[str, float]] = found.get("deviations", {})
     leaks = found.get("leaks")
-    deviation: Mapping[str, float] = found.get("deviation", {})
     leak_text = ok_sign(None if leaks is None else leaks == 0)
-    leak_text.append("" if leaks is None else f" {count(leaks)} articles on both sides", style="not bold")
+    leak_text.append("" if leaks is None else f" {plural(leaks, 'article')} on both sides", style="not bold")
+    off = {name: max(map(abs, each.values()), default=0.0) for name, each in deviations.items()}
     items: list[tuple[str, str | Text]] = [
         ("teacher", provenance(build.teacher)),
         ("built", ago(build.created_at, now)),
-        ("train", f"{plural(train, 'row')}, {plural(on.get('train', 0), 'article')}"),
-        ("eval", f"{plural(held_out, 'row')}, {plural(on.get('eval', 0), 'article')}"),
+        ("train", f"{plural(counts.get('train', 0), 'row')}, {plural(on.get('train', 0), 'article')}"),
+        ("eval", f"{plural(counts.get('eval', 0), 'row')}, {plural(on.get('eval', 0), 'article')}"),
         ("dropped", plural(found.get("dropped", 0), "pair")),
         ("repeated", plural(found.get("repeated", 0), "row")),
-        ("off target", f"{percent(deviation.get('target'))} train · {percent(deviation.get('eval'))} eval"),
         ("leaks", leak_text),
-        ("contrast", f"{plural(found.get('contrast_pairs', 0), 'pair')} held out"),
+        ("eval is off", ", ".join(f"{one_line(name)} {percent(each)}" for name, each in off.items())),
+        ("contrast", f"{plural(contrast.get('train', 0), 'pair')} train, {count(contrast.get('eval', 0))} eval"),
         ("digest", build.digest[:_DIGITS]),
         ("order", build.order_digest[:_DIGITS]),
         ("prompt", build.prompt_fingerprint[:_DIGITS]),
         *((one_line(str(name)), one_line(str(value))) for name, value in sorted(build.params.items())),
     ]
-    return facts(items).append("\n\n").append_text(_profiles(found.get("per_profile", {})))
+    profiles: Mapping[str, Counts] = found.get("profiles", {})
+    return facts(items).append("\n\n").append_text(_profiles(profiles.get("train", {}), profiles.get("eval", {})))
 
 
 def example(row: DatasetRow, width: int) -> Text:
@@ -93,18 +105,19 @@ def example(row: DatasetRow, width: int) -> Text:
     return text.append(clean(row.completion))
 
 
-def _profiles(found: Mapping[str, Counts]) -> Text:
-    most = max((counts.get("train", 0) for counts in found.values()), default=0) or 1
+def _profiles(train: Counts, held_out: Counts) -> Text:
+    most = max(train.values(), default=0) or 1
     rows: list[list[str | Text]] = [
-        [
-            name,
-            count(counts.get("train", 0)),
-            share_bar(counts.get("train", 0) / most, 6, style=DIM),
-            count(counts.get("eval", 0)),
-        ]
-        for name, counts in sorted(found.items(), key=lambda item: -item[1].get("train", 0))
+        [name, count(number), share_bar(number / most, 6, style=DIM), count(held_out.get(name, 0))]
+        for name, number in sorted(train.items(), key=lambda item: (-item[1], item[0]))
     ]
     return heading("profiles: train, eval").append("\n").append_text(table(rows, "lrlr", gap=1))
+
+
+def _cost(quota: Counts) -> Text:
+    dropped, repeated = quota.get("dropped", 0), quota.get("repeated", 0)
+    parts = [*([f"−{count(dropped)}"] if dropped else []), *([f"+{count(repeated)}"] if repeated else [])]
+    return Text(" ".join(parts), style=DIM)
 
 
 def _share(part: Counts, band: str) -> float:

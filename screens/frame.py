@@ -91,7 +91,7 @@ class PhaseScreen(Screen[None], Generic[Data]):
         self._undos: list[tuple[str, Callable[[], object]]] = []
         self._loading = False
         self._stale = False
-        self._loaded_in = 0.0
+        self._shown = False
 
     def compose(self) -> ComposeResult:
         """The frame, with :meth:`compose_body` in the middle."""
@@ -174,8 +174,11 @@ class PhaseScreen(Screen[None], Generic[Data]):
         if not self.is_current_phase:
             self._stale = True
             return
-        for table in self.query(ListingTable):
-            table.reload()
+        if self._shown:
+            # on the first occasion they are reading already
+            for table in self.query(ListingTable):
+                table.reload()
+        self._shown = True
         if self._loading:
             self._stale = True
             return
@@ -225,7 +228,10 @@ class PhaseScreen(Screen[None], Generic[Data]):
         if show is None:
             self.fail(error)
         else:
-            show()
+            try:
+                show()
+            except Exception as problem:  # raised here it would end in the worker, and nobody would see a word of it
+                self.fail(f"cannot show what was read ({type(problem).__name__}: {problem})")
         if self._stale:
             # a slow load takes at most a tenth of the time, so that keys and jobs keep theirs
             self._stale = False

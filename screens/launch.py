@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 def launch(screen: PhaseScreen[Any], arguments: list[str], said: str, *, again: str) -> None:
     """Start ``stratos ARGUMENTS`` and say ``said``, and how it ended; ``again`` is the key that tries again.
 
-    The command shows its progress in its job's row, and goes on when the app is left. One that ends with an error before
-    it made a row would leave nobody a word: the screen says that too.
+    The command shows its progress in its job's row, and goes on when the app is left. One that ends with an error
+    before it made a row would leave nobody a word: the screen says that too.
     """
 
     def begin() -> tuple[subprocess.Popen[bytes], int]:

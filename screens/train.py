@@ -85,7 +85,7 @@ class TrainScreen(ViewsScreen[Shown]):
     def __init__(self) -> None:
         super().__init__()
         self._chosen: int | None = None
-        self._shown: int | None = None
+        self._drawn: int | None = None
         self._data: Shown | None = None
         self._points: dict[str, list[Point]] = {"train": [], "eval": []}
         self._points_of: int | None = None
@@ -176,8 +176,8 @@ class TrainScreen(ViewsScreen[Shown]):
         if run is None:
             self.query_one("#now", Static).update(literal(NOTHING, "dim"))
             return
-        top = run.id != self._shown
-        self._shown = run.id
+        top = run.id != self._drawn
+        self._drawn = run.id
         now = train_text.now_line(run, data.pace, self.host.clock(), brief=self.compact, gone=data.gone)
         self.query_one("#now", Static).update(now)
         self.query_one("#loss", Curve).set_lines(data.lines)

@@ -56,7 +56,7 @@ class ValidateScreen(ViewsScreen[Shown]):
     def __init__(self) -> None:
         super().__init__()
         self._chosen: int | None = None
-        self._shown: int | None = None
+        self._drawn: int | None = None
         self._data = Shown(None, None, False)
 
     def compose_body(self) -> ComposeResult:
@@ -106,9 +106,9 @@ class ValidateScreen(ViewsScreen[Shown]):
         if found is None:
             pane.put(Text(NOTHING, style="dim"))
             return
-        if found.id == self._shown:
+        if found.id == self._drawn:
             return
-        self._shown = found.id
+        self._drawn = found.id
         result = found.result
         pane.put(verdict_text.headline(found), title=f"verdict of evaluation {found.id}", top=True)
         self.query_one("#criteria", TextPane).put(partial(verdict_text.criteria, result), top=True)

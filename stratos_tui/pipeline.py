@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from stratos_tui.articles.holdout import fix_holdout
 from stratos_tui.errors import StratosError
 from stratos_tui.profiles.shipped import load_shipped
-from stratos_tui.progress import Report
+from stratos_tui.progress import Canceled, Report
 from stratos_tui.store import articles, datasets, profiles, runs
 from stratos_tui.store.db import Store
 
@@ -55,9 +55,7 @@ class Wanted:
         return {"pairs": self.pairs, "articles": self.articles}
 
 
-def run(
-    store: Store, wanted: Wanted, report: Report, *, training: dict[str, object] | None = None
-) -> dict[str, Any]:
+def run(store: Store, wanted: Wanted, report: Report, *, training: dict[str, object] | None = None) -> dict[str, Any]:
     """Run every phase; return the ``evaluation``, the ``model``, the ``dataset``, and what fell short.
 
     ``training`` replaces single settings of the base's recipe.
@@ -79,7 +77,12 @@ def run(
     distilled = distill(store, TEACHER, pairs=pairs, report=_phase(report, "distil"))
     dataset_id = build(store, TEACHER, report=_phase(report, "dataset"))
     run_id = launch.start(store, dataset_id, BASE, training)
-    launch.wait(store, run_id, _phase(report, "train"))
+    try:
+        launch.wait(store, run_id, _phase(report, "train"))
+    except Canceled:
+        # somebody stopped the pipeline: the run that it started keeps a checkpoint and stops too
+        launch.stop(store, run_id)
+        raise
     result = evaluate(store, find_scorer(store, f"student:{run_id}"), dataset_id, _phase(report, "validate"))
     dataset, model = datasets.get(store, dataset_id), runs.get(store, run_id)
     assert dataset is not None

@@ -7,7 +7,19 @@ import sys
 
 import pytest
 
-HEAVY = {"torch", "transformers", "trl", "peft", "datasets", "numpy", "scipy", "anthropic", "ollama", "pandas", "pyarrow"}
+HEAVY = {
+    "torch",
+    "transformers",
+    "trl",
+    "peft",
+    "datasets",
+    "numpy",
+    "scipy",
+    "anthropic",
+    "ollama",
+    "pandas",
+    "pyarrow",
+}
 
 
 def loaded_after(code: str) -> set[str]:

@@ -77,7 +77,16 @@ def test_db_and_json_stand_before_or_after_the_command(db: str, capsys: pytest.C
 
 def test_the_same_article_differs_for_different_people(db: str, capsys: pytest.CaptureFixture[str]) -> None:
     document = answer_of(
-        capsys, "compare", "--db", db, "--article", EQUATE, "--profiles", "kuwait_cpeg,texas_nurse", "--scorer", "rubric"
+        capsys,
+        "compare",
+        "--db",
+        db,
+        "--article",
+        EQUATE,
+        "--profiles",
+        "kuwait_cpeg,texas_nurse",
+        "--scorer",
+        "rubric",
     )
     assert set(document["scores"]) == {"kuwait_cpeg", "texas_nurse"}
     assert document["gap"] > 3
@@ -103,7 +112,10 @@ def test_an_article_that_is_not_stored_is_scored_too(db: str, capsys: pytest.Cap
 
 def test_a_file_of_articles_is_scored(db: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "articles.jsonl"
-    rows = [{"id": "a", "title": "NASA names an exoplanet", "summary": "By the JWST."}, {"id": "b", "title": "Football", "summary": ""}]
+    rows = [
+        {"id": "a", "title": "NASA names an exoplanet", "summary": "By the JWST."},
+        {"id": "b", "title": "Football", "summary": ""},
+    ]
     file.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     document = answer_of(
         capsys, "score", "--db", db, "--scorer", "rubric", "--profile", "portland_retired_space", "--input", str(file)
@@ -149,7 +161,8 @@ def test_hostile_text_reaches_neither_terminal_nor_markup(
 def test_wrong_use_is_one_clear_line(
     db: str, arguments: list[str], says: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert says in refusal_of(capsys, *arguments[:1], *arguments[1:], *(["--db", db] if arguments != ["nonsense"] else []))
+    store = [] if arguments == ["nonsense"] else ["--db", db]
+    assert says in refusal_of(capsys, *arguments, *store)
 
 
 def test_a_missing_store_is_one_clear_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -176,7 +189,10 @@ def test_doctor_and_status_tell_how_things_stand(db: str, capsys: pytest.Capture
     checks = {check["name"]: check for check in answer_of(capsys, "doctor", "--db", db)["checks"]}
     assert checks["store"]["ok"]
     document = answer_of(capsys, "status", "--db", db)
-    assert [phase["name"] for phase in document["phases"]][:3] == ["Overview", "Profiles", "Articles"] or document["phases"]
+    phases = {phase["name"]: phase for phase in document["phases"]}
+    assert phases["profiles"]["count"] == 10
+    assert phases["articles"]["count"] == 100
+    assert phases["train"]["state"] == "empty"
 
 
 def test_a_read_only_folder_is_one_clear_line(tmp_path: Path) -> None:
@@ -185,3 +201,55 @@ def test_a_read_only_folder_is_one_clear_line(tmp_path: Path) -> None:
     if os.access(folder, os.W_OK):
         pytest.skip("this user may write everywhere")
     assert run(["init", "--db", str(folder / "s.db")]) == 2
+
+
+def test_distilling_is_planned_priced_run_and_built(
+    db: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    planned = answer_of(capsys, "distill", "plan", "--teacher", "rubric", "--pairs", "120", "--db", db)
+    assert (planned["pairs"], planned["requests"], planned["cost_estimate"]["expected"]) == (120, 120, 0.0)
+    done = answer_of(capsys, "distill", "run", "--teacher", "rubric", "--pairs", "120", "--db", db)
+    assert done["accepted"] == 120
+    built = answer_of(capsys, "dataset", "build", "--teacher", "rubric", "--db", db)
+    assert {"digest", "order_digest", "bands", "splits", "leaks"} <= set(built)
+    assert built["leaks"] == 0
+    assert answer_of(capsys, "dataset", "build", "--teacher", "rubric", "--db", db)["id"] == built["id"]
+    out = tmp_path / "train.jsonl"
+    exported = answer_of(capsys, "dataset", "export", "--format", "prompt-completion", "--out", str(out), "--db", db)
+    rows = [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()]
+    assert len(rows) == exported["rows"] == built["splits"]["train"]
+    assert all(row["completion"].startswith("<think>\n") for row in rows)
+
+
+def test_the_rubric_is_evaluated_and_marked_as_the_teacher(db: str, capsys: pytest.CaptureFixture[str]) -> None:
+    answer_of(capsys, "distill", "run", "--teacher", "rubric", "--pairs", "200", "--db", db)
+    built = answer_of(capsys, "dataset", "build", "--teacher", "rubric", "--db", db)
+    result = answer_of(capsys, "evaluate", "--scorer", "rubric", "--dataset", str(built["id"]), "--db", db)
+    contract = {"n", "parse_failures", "mae", "macro_mae", "per_band", "spearman", "psr", "contrast_pairs", "direction"}
+    assert contract | {"within_1", "baselines", "intervals", "verdict"} <= set(result)
+    assert result["mae"] == 0.0
+    assert "is the teacher" in result["baselines"]["rubric"]["marks"]
+    assert result["verdict"]["marks"]
+    again = answer_of(capsys, "evaluate", "--scorer", "rubric", "--dataset", str(built["id"]), "--db", db)
+    assert again["id"] == result["id"]
+
+
+def test_predictions_are_measured_without_a_store(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "predictions.jsonl"
+    rows = [
+        {"article_id": article, "profile_id": profile, "teacher_score": teacher, "score": score}
+        for article, profile, teacher, score in [
+            ("a", "p", 9.0, 8.0),
+            ("a", "q", 1.0, 2.0),
+            ("b", "p", 0.5, 0.5),
+            ("b", "q", 6.0, None),
+        ]
+    ]
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    result = answer_of(capsys, "evaluate", "--predictions", str(file), "--db", str(tmp_path / "none.db"))
+    assert (result["n"], result["parse_failures"], result["contrast_pairs"]) == (4, 1, 2)
+    assert result["mae"] == pytest.approx(2 / 3)
+    assert result["psr"] == 0.5
+    assert result["verdict"]["class"] == "partial"
+    assert list(tmp_path.iterdir()) == [file]
+    answer_of(capsys, "evaluate", "--predictions", str(file), "--gate", code=1)

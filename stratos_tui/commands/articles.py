@@ -104,4 +104,3 @@ def label(door: Door, article_id: str, profile_id: str | None, score: str | None
     text = [article.title, *table(("profile", "whose", "score", "reason"), rows)]
     document = [{**asdict(each), "score": each.tenths / 10} for each in found]
     door.answer({"article": article.id, "labels": document}, text)
-

@@ -81,7 +81,9 @@ def _gpu() -> Check:
 
 def _key() -> Check:
     here = bool(os.environ.get("ANTHROPIC_API_KEY"))
-    return Check("anthropic key", here, "set" if here else "ANTHROPIC_API_KEY is not set", "teachers claude:MODEL", False)
+    return Check(
+        "anthropic key", here, "set" if here else "ANTHROPIC_API_KEY is not set", "teachers claude:MODEL", False
+    )
 
 
 def _ollama() -> Check:

@@ -9,7 +9,9 @@ from typing import Any
 import click
 
 from stratos_tui.commands.door import Door, door_options, group, progress, table
+from stratos_tui.dataset.export_training import Format
 from stratos_tui.errors import StratosError
+from stratos_tui.records import Split
 from stratos_tui.store import datasets as stored
 from stratos_tui.store.datasets import Dataset
 from stratos_tui.store.db import Store
@@ -54,13 +56,13 @@ def show(door: Door, dataset_id: int | None) -> None:
 @click.option("--split", type=click.Choice(["train", "eval"]), default="train", show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="The JSONL file to write.")
 @door_options
-def export(door: Door, dataset_id: int | None, form: str, split: str, out: Path) -> None:
+def export(door: Door, dataset_id: int | None, form: Format, split: Split, out: Path) -> None:
     """Write a build's examples as JSONL, whole or not at all."""
     from stratos_tui.dataset.export_training import export as write
 
     with door.store() as store:
         which = chosen_dataset(store, dataset_id)
-        count = write(store, which, split, form, out)
+        count = write(store, which, out, form, split)
     door.answer({"dataset": which, "file": str(out), "rows": count}, f"{count:,} rows written to {out}")
 
 
@@ -87,7 +89,8 @@ def _known(store: Store, dataset_id: int) -> Dataset:
 
 
 def _document(found: Dataset) -> dict[str, Any]:
-    return {**asdict(found), **found.summary}
+    counts = found.summary["counts"]
+    return {**asdict(found), **found.summary, "splits": {"train": counts["train"], "eval": counts["eval"]}}
 
 
 def _lines(document: dict[str, Any]) -> list[str]:
@@ -99,4 +102,6 @@ def _lines(document: dict[str, Any]) -> list[str]:
         f"dataset {document['id']} by {document['teacher']}, digest {document['digest']}",
         f"order digest {document['order_digest']}",
         *table(("band", *splits), rows),
+        f"{document['dropped']:,} pairs left out, {document['repeated']:,} repeats; "
+        f"{document['leaks']:,} articles in both splits",
     ]

@@ -83,4 +83,3 @@ def lint(door: Door) -> int:
     text = table(("profile", "field", "finding"), [(f.profile_id, f.field, f.message) for f in found])
     door.answer({"findings": [asdict(finding) for finding in found]}, text if found else "nothing to mend")
     return 1 if found else 0
-

@@ -34,6 +34,7 @@ _day = click.DateTime(formats=["%Y-%m-%d"])
 @door_options
 def score(
     door: Door,
+    /,
     scorer: str,
     profile_id: str,
     article_id: str | None,
@@ -85,9 +86,7 @@ FILE_BATCH = 16
 @click.option("--prompt", "style", default="student", show_default=True, help="student, or prism: full instructions.")
 @click.option("--as-of", type=_day, help="Judge on this day instead of the article's own.")
 @door_options
-def compare(
-    door: Door, article_id: str, profile_ids: str, scorer: str, style: str, as_of: datetime | None
-) -> None:
+def compare(door: Door, article_id: str, profile_ids: str, scorer: str, style: str, as_of: datetime | None) -> None:
     """Score one article for several profiles and show the gap between them."""
     from stratos_tui.scoring import compare as comparing
     from stratos_tui.scoring.scorers import find_scorer
@@ -106,7 +105,9 @@ def compare(
         )
     lines = [found["title"], ""]
     for pair in found["pairs"]:
-        lines += [f"{pair['profile_id']} · {found['scorer']} · {_shown(pair['score'])}  {pair['reason'] or pair['error']}"]
+        lines += [
+            f"{pair['profile_id']} · {found['scorer']} · {_shown(pair['score'])}  {pair['reason'] or pair['error']}"
+        ]
         lines += [f"    {line}" for line in pair["trace"].splitlines()] + [""]
     lines.append("gap: not measured" if found["gap"] is None else f"gap: {found['gap']:.1f} points")
     door.answer(found, lines)
@@ -155,7 +156,12 @@ def evaluation_lines(result: dict[str, Any]) -> list[str]:
     lines = [f"verdict: {verdict['class']}" + "".join(f" [{mark}]" for mark in verdict["marks"])]
     lines += [f"  {verdict['statement']}", *(f"  {each}" for each in verdict["cannot"]), ""]
     rows = [
-        (each["name"], _figure(each["value"]), each["threshold"], {True: "yes", False: "no"}.get(each["ok"], "not measured"))
+        (
+            each["name"],
+            _figure(each["value"]),
+            each["threshold"],
+            {True: "yes", False: "no"}.get(each["ok"], "not measured"),
+        )
         for each in verdict["criteria"]
     ]
     lines += table(("criterion", "value", "wanted", "met"), rows)

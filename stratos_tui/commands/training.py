@@ -30,8 +30,7 @@ def train() -> None:
 def preflight(door: Door, dataset_id: int | None, base: str) -> int:
     """Run the checks that stand before a run; exits 1 where one fails."""
     from stratos_tui.jobs import run_here
-    from stratos_tui.training.preflight import run_checks
-    from stratos_tui.training.recipes import recipe_for
+    from stratos_tui.training.preflight import preflight as run_checks
 
     with door.store() as store, progress("preflight") as report:
         which = chosen_dataset(store, dataset_id)
@@ -42,7 +41,7 @@ def preflight(door: Door, dataset_id: int | None, base: str) -> int:
             lambda tell: {
                 "dataset": which,
                 "base": base,
-                "checks": [asdict(check) for check in run_checks(store, which, base, recipe_for(base))],
+                "checks": [asdict(check) for check in run_checks(store, which, base)],
             },
             report,
         )
@@ -111,9 +110,11 @@ def watch(door: Door, run_id: int | None) -> None:
 @door_options
 def stop(door: Door, run_id: int | None) -> None:
     """Ask a run to stop after its present step, with a checkpoint."""
+    from stratos_tui.training import launch
+
     with door.store() as store:
         run = _known(store, run_id)
-        runs.request_stop(store, run.id)
+        launch.stop(store, run.id)
     door.answer({"run": run.id, "state": "stopping"}, f"run {run.id} stops after its present step")
 
 

@@ -90,14 +90,12 @@ def targets_of(counts: Mapping[Band, int]) -> dict[Group, float]:
 def shares(wanted: Mapping[Band, Quota], max_repeats: int) -> dict[str, Share]:
     """Return what each group that has pairs comes to, beside its target; a group is named after its bands."""
     total = sum(quota.rows for quota in wanted.values())
-    return {
-        "+".join(group): Share(
-            target,
-            sum(wanted[band].rows for band in group) / total,
-            all(wanted[band].rows >= wanted[band].had * max_repeats for band in group),
-        )
-        for group, target in targets_of({band: quota.had for band, quota in wanted.items()}).items()
-    }
+    result = {}
+    for group, target in targets_of({band: quota.had for band, quota in wanted.items()}).items():
+        share = sum(wanted[band].rows for band in group) / total
+        at_cap = all(wanted[band].rows >= wanted[band].had * max_repeats for band in group)
+        result["+".join(group)] = Share(target, share, at_cap and share < target)
+    return result
 
 
 def _parts(counts: Mapping[Band, int], rows: int) -> dict[Band, int]:

@@ -70,6 +70,7 @@ def load(path: Path) -> LocalModel:
         StratosError: the folder holds no model that can be loaded.
     """
     import torch
+    from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     hide_progress_bars()
@@ -86,7 +87,7 @@ def load(path: Path) -> LocalModel:
             model: Any = adapted.merge_and_unload(safe_merge=True)
         else:
             model = AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, SafetensorError) as error:
         reason = (str(error).strip().splitlines() or ["unreadable"])[0]
         raise StratosError(f"{path}: holds no model that can be loaded ({reason})") from error
     if gpu:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -50,6 +50,14 @@ class Dataset:
     prompt_fingerprint: str
     created_at: str
     code_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a request was asked with: the digest of the profile's state then, and the day it was judged on."""
+
+    profile_digest: str
+    reference_date: date
 
 
 def add(
@@ -157,6 +165,15 @@ def content_digest(rows: Iterable[DatasetRow]) -> str:
         fields = (each.split, each.position, each.article_id, each.profile_id, each.repeat, each.wording, each.tenths)
         digest.update(json.dumps([*fields, each.prompt, each.completion], ensure_ascii=True).encode() + b"\n")
     return digest.hexdigest()
+
+
+def asked(store: Store, request_ids: Sequence[int]) -> dict[int, Asked]:
+    """Return what each request was asked with."""
+    found = store.rows(
+        "SELECT id, profile_digest, reference_date FROM requests WHERE id IN (SELECT value FROM json_each(?))",
+        (json.dumps(list(request_ids)),),
+    )
+    return {each["id"]: Asked(each["profile_digest"], date.fromisoformat(each["reference_date"])) for each in found}
 
 
 def reference_dates(store: Store, dataset_id: int) -> dict[int, date]:

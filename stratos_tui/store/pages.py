@@ -1,8 +1,9 @@
 """Pages any named listing of the store, however long: the first page at once, any page in about a millisecond.
 
-Unfiltered, a listing's first pages come by LIMIT. :meth:`Listing.count` then writes the keys in order into a temporary table of a
-connection of its own (about 130 ms for a million rows on an indexed order), and from then on a page is a range of
-positions. Listing names, orders and scopes are looked up in a fixed table; a filter is only ever a bound parameter.
+Unfiltered, a listing's first pages come by LIMIT. :meth:`Listing.count` then writes the keys in order into a temporary
+table of a connection of its own (about 130 ms for a million rows on an indexed order), and from then on a page is a
+range of positions. Listing names, orders and scopes are looked up in a fixed table; a filter is only ever a bound
+parameter.
 """
 
 from __future__ import annotations
