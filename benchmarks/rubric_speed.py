@@ -13,13 +13,9 @@ import sys
 import time
 from collections.abc import Callable
 from datetime import date
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-
-from rubric_agreement import load_shipped
 
 from stratos_tui.prism.rubric import compile_profile, explain, read_article, score, score_tokens
+from stratos_tui.profiles.shipped import shipped_articles, shipped_profiles
 from stratos_tui.records import Article, Profile
 
 DAY = date(2026, 11, 1)
@@ -29,9 +25,8 @@ TARGET = 20_000
 
 def main(seconds: float) -> None:
     """Time each way of scoring for about ``seconds`` and print the rates."""
-    rows = list(load_shipped())
-    profiles = list({row[0].id: row[0] for row in rows}.values())
-    articles = list({row[1].id: headline(row[1]) for row in rows}.values())
+    profiles = shipped_profiles()
+    articles = [headline(article) for article, _ in shipped_articles()]
     compiled = [compile_profile(profile) for profile in profiles]
     patterns = [[re.compile(rf"\b{re.escape(item)}\b", re.I) for item in every_item(profile)] for profile in profiles]
     pairs = len(articles) * len(compiled)

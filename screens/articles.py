@@ -43,7 +43,6 @@ class ArticlesScreen(PhaseScreen[None]):
     TITLE = "Articles"
     PHASE = "articles"
     CSS_PATH = "articles.tcss"
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012 (as Textual declares it)
     HELP = (
         "The articles that are scored. / filters by title or source, o changes the order. Enter opens an article to "
         "label it against the profiles; i imports a file of articles or of scored pairs, l shows what the last import "

@@ -59,7 +59,6 @@ class CompareScreen(PhaseScreen[Snapshot]):
     PHASE = "compare"
     CSS_PATH = "compare.tcss"
     AUTO_FOCUS = "#left TraceView"
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012 (as Textual declares it)
     COMMANDS = PhaseScreen.COMMANDS | {CompareCommands}
     HELP = (
         "One article scored live for two profiles. n and p leaf through the articles, / finds one, tab goes to the "

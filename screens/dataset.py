@@ -16,9 +16,11 @@ from textual.types import CSSPathType
 
 from screens import dataset_text
 from screens.dialogs import PromptScreen
+from screens.figures import age
+from screens.follow import Followed
 from screens.in_order import InOrder
 from screens.launch import launch
-from screens.render import ago, count, provenance, score_text
+from screens.render import count, provenance, score_text
 from screens.views import ViewsScreen
 from screens.widgets.listing_table import ListingTable
 from screens.widgets.rows import Column
@@ -43,6 +45,7 @@ class Shown:
     """One build with the course of its curriculum, whose traces ``r`` would build from, and the job that builds."""
 
     build: Dataset | None
+    newest: int | None
     distances: list[float]
     teacher: str
     job: Job | None
@@ -71,7 +74,7 @@ class DatasetScreen(ViewsScreen[Shown]):
 
     def __init__(self) -> None:
         super().__init__()
-        self._chosen: int | None = None
+        self._row = Followed()
         self._drawn: int | None = None
         self._data: Shown | None = None
         self._example: DatasetRow | None = None
@@ -86,10 +89,11 @@ class DatasetScreen(ViewsScreen[Shown]):
                     Column("#", 3, align="right"),
                     Column("teacher", 9, flex=1),
                     Column("rows", 6, align="right"),
-                    Column("when", 7, drop=1),
+                    Column("when", 4, drop=1),
                 ],
                 self._build_cells,
                 empty="No build yet: r builds one.",
+                markable=False,
                 id="builds",
                 classes="pane",
             )
@@ -102,6 +106,7 @@ class DatasetScreen(ViewsScreen[Shown]):
                     [Column("score", 6), Column("profile", 10, flex=1), Column("article", 12, flex=1, drop=1)],
                     self._example_cells,
                     empty="No example in this build.",
+                    markable=False,
                     id="examples",
                     classes="pane",
                 )
@@ -113,7 +118,7 @@ class DatasetScreen(ViewsScreen[Shown]):
         self.query_one("#examples").border_title = "examples, in order"
 
     def _build_cells(self, record: Record) -> tuple[str | Text, ...]:
-        when = ago(record["created_at"], self.host.clock()).removesuffix(" ago")
+        when = age(record["created_at"], self.host.clock())
         return str(record["id"]), provenance(record["teacher"]), count(record["train"] + record["eval"]), when
 
     @staticmethod
@@ -123,11 +128,12 @@ class DatasetScreen(ViewsScreen[Shown]):
 
     def load(self) -> Shown:
         """Read the chosen build, or the newest."""
-        chosen = self._chosen
-        build = datasets.latest(self.store) if chosen is None else datasets.get(self.store, chosen)
+        chosen, newest = self._row.chosen, datasets.latest(self.store)
+        build = newest if chosen is None else datasets.get(self.store, chosen)
         asked = distill.teachers(self.store)
         return Shown(
             build,
+            newest.id if newest else None,
             phase_views.curriculum(self.store, build.id, BUCKETS) if build else [],
             asked[-1] if asked else REHEARSAL,
             phase_views.active_job(self.store, "dataset"),
@@ -136,6 +142,7 @@ class DatasetScreen(ViewsScreen[Shown]):
     def show(self, data: Shown) -> None:
         """Write every pane; a build never changes, so the same one stays as it is."""
         self._data = data
+        self._row.loaded(data.newest, self.query_one("#builds", ListingTable))
         build = data.build
         if build is None:
             self.query_one("#bands", TextPane).put(Text(NOTHING, style="dim"))
@@ -159,8 +166,7 @@ class DatasetScreen(ViewsScreen[Shown]):
         if event.row is None:
             return
         if event.control is self.query_one("#builds", ListingTable).table:
-            if event.row.key != self._chosen:
-                self._chosen = int(str(event.row.key))
+            if self._row.moved_to(event.row.key, event.index):
                 self.reload()
             return
         dataset_id, split, position = str(event.row.key).split("/")
@@ -197,8 +203,7 @@ class DatasetScreen(ViewsScreen[Shown]):
         if data.job is not None:
             self.say(f"job {data.job.id} is building; x stops it")
             return
-        # the build that comes is the one to look at
-        self._chosen = None
+        self._row.newest(self.query_one("#builds", ListingTable))
         arguments = ["dataset", "build", "--teacher", data.teacher]
         launch(self, arguments, f"building from the traces of {data.teacher}", again="r")
 

@@ -13,7 +13,7 @@ from screens.render import DIM, WARN, ago, band_style, band_text, clean, count, 
 from stratos_tui.records import BANDS
 from stratos_tui.store.datasets import Dataset, DatasetRow
 
-_BAR, _NARROW = 10, 8
+_BAR, _NARROW = 10, 6
 _DIGITS = 16
 """Of a digest: enough to compare by eye."""
 BOUNDARY = " the prompt ends here; only what follows is trained on "
@@ -52,11 +52,10 @@ def bands(build: Dataset, distances: Sequence[float], width: int) -> Text:
         )
     head = ["", "natural", "", "trained", "", "target", "cost", "rows", "eval"]
     text = table(rows, "lrlrllrrr", head=head, gap=1, width=width, flex=2)
-    short = [name for name, group in groups.items() if group.get("limited")]
+    short = [name for name, group in groups.items() if group.get("limited") and group["share"] < group["target"]]
     if short:
-        most = build.params.get("max_repeats")
-        text.append("\nshort of its target: ", style=WARN).append(", ".join(map(one_line, short)))
-        text.append(f" (a pair stands at most {most} times)" if most else "", style=DIM)
+        text.append("\ntoo few pairs for the target: ", style=WARN).append(", ".join(map(one_line, short)))
+        text.append(f", each {build.params.get('max_repeats', 1)} times at most", style=DIM)
     if distances:
         cells = max(min(width - 48, 40), 8)
         text.append("\ncurriculum ", style=DIM).append(sparkline(distances, cells), style="bold")

@@ -86,6 +86,7 @@ class DistillScreen(ViewsScreen[Shown]):
                     Column("cost", 6, align="right", drop=2),
                 ],
                 empty="No batch yet: r asks the teacher, after showing the price.",
+                markable=False,
                 id="batches",
                 classes="pane",
             )
@@ -101,6 +102,8 @@ class DistillScreen(ViewsScreen[Shown]):
                 ],
                 self._request_cells,
                 empty="The requests of the batch under the cursor show here.",
+                markable=False,
+                openable=False,
                 id="requests",
                 classes="pane",
             )

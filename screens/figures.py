@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import pairwise
 from typing import Literal
 
 from rich.style import Style
 from rich.text import Text
 
-from screens.render import DIM, one_line
+from screens.render import DIM, ago, one_line
 
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 _HEIGHTS = "▁▂▃▄▅▆▇█"
@@ -144,6 +145,11 @@ def ok_sign(ok: bool | None) -> Text:
 def plural(number: int, one: str, many: str = "") -> str:
     """Return a count with its noun: ``1 batch``, ``3 batches``."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def age(stamp: str | None, now: datetime) -> str:
+    """Return how long ago a stored time was, for a narrow column: its largest unit, ``3 m``."""
+    return " ".join(ago(stamp, now).split()[:2])
 
 
 def decimals(value: float | None, places: int = 2) -> str:

@@ -9,6 +9,7 @@ import gc
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import import_module
@@ -93,6 +94,8 @@ class Host(App[None]):
         # what the start made stays until the end: a full collection that looks through it stops the keys for 50 ms
         gc.freeze()
         gc.enable()
+        if self._live:
+            threading.Thread(target=self._read_ahead, name="read ahead", daemon=True).start()
 
     def on_unmount(self) -> None:
         """Stop watching."""
@@ -123,13 +126,20 @@ class Host(App[None]):
         if self._watcher.is_alive():
             self._watcher.join(seconds)
 
+    def _read_ahead(self) -> None:
+        """Import the other screens while nobody waits: the first visit to each is then a tenth of a second quicker."""
+        for phase in self.phases:
+            # a screen that cannot be imported says so when it is opened
+            with suppress(Exception):
+                import_module(phase.module)
+
     def _watch_store(self) -> None:
         version: int | None = None
         while not self._stop.is_set():
             began = time.monotonic()
             try:
                 seen, now = overview.data_version(self.store), overview.activity(self.store)
-            except Exception as error:  # a locked or vanished file must not end the watch: say so and look again
+            except Exception as error:  # a locked or vanished file must not end the watch
                 self.log.error(f"cannot look at the store: {error}")
             else:
                 self.post_message(self.Beat(now, version is not None and seen != version))

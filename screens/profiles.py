@@ -47,7 +47,6 @@ class ProfilesScreen(PhaseScreen[Snapshot]):
     TITLE = "Profiles"
     PHASE = "profiles"
     CSS_PATH = "profiles.tcss"
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012 (as Textual declares it)
     HELP = (
         "The readers that articles are scored for. The right side shows what the student is told of the one under the "
         "cursor, in each wording. An edit keeps the earlier state; u brings it back, also after a restart."
@@ -62,7 +61,7 @@ class ProfilesScreen(PhaseScreen[Snapshot]):
     def __init__(self) -> None:
         super().__init__()
         self._data: Snapshot | None = None
-        self._shown = ""
+        self._selected = ""
         self._usage: Usage | None = None
         self._wording = CANONICAL_WORDING
         self._draft: Profile | None = None
@@ -124,8 +123,8 @@ class ProfilesScreen(PhaseScreen[Snapshot]):
     @on(VirtualTable.Highlighted)
     def _moved(self, event: VirtualTable.Highlighted) -> None:
         key = str(event.row.key) if event.row else ""
-        if key != self._shown:
-            self._shown, self._usage = key, None
+        if key != self._selected:
+            self._selected, self._usage = key, None
             self._look(top=True)
 
     def _look(self, *, top: bool = False) -> None:
@@ -145,7 +144,7 @@ class ProfilesScreen(PhaseScreen[Snapshot]):
 
     @property
     def _profile(self) -> Profile | None:
-        return self._data.profiles.get(self._shown) if self._data else None
+        return self._data.profiles.get(self._selected) if self._data else None
 
     # drawing
 

@@ -80,6 +80,7 @@ class RejectionsScreen(ViewsScreen[Shown]):
         yield VirtualTable(
             [Column("reason", 11, flex=1), Column("n", 5, align="right")],
             empty="no reason yet",
+            markable=False,
             id="reasons",
             classes="pane",
         )
@@ -135,6 +136,16 @@ class RejectionsScreen(ViewsScreen[Shown]):
             return
         self._chosen = None if event.row is None else int(str(event.row.key))
         self._reads.do(partial(self._read, self._chosen), self._show_detail, kind="detail")
+
+    @on(VirtualTable.Selected)
+    def _opened(self, event: VirtualTable.Selected) -> None:
+        """Go from a reason to its answers, and from an answer to its text."""
+        if event.control.id == "reasons":
+            self._listing.table.focus()
+        elif self.compact:
+            self.turn_to("answer")
+        else:
+            self.query_one("#answer", TextPane).focus()
 
     @property
     def _listing(self) -> ListingTable:

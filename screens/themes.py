@@ -22,6 +22,7 @@ THEMES: tuple[Theme, ...] = (
             "cursor-here": "#28394b",
             "cursor-away": "#20252d",
             "quiet": "#858d98",
+            "edge": "#39404b",
             "scrollbar": "#3a4350",
             "scrollbar-background": "#151920",
         },
@@ -43,13 +44,14 @@ THEMES: tuple[Theme, ...] = (
             "cursor-here": "#cfe0f1",
             "cursor-away": "#e4e4df",
             "quiet": "#6b727c",
+            "edge": "#c6c9c8",
             "scrollbar": "#b9bcc1",
             "scrollbar-background": "#efefec",
         },
     ),
 )
 
-OWN_VARIABLES = ("cursor-here", "cursor-away", "quiet")
+OWN_VARIABLES = ("cursor-here", "cursor-away", "quiet", "edge")
 """Variables of ours that other themes do not have."""
 
 

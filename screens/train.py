@@ -20,6 +20,7 @@ from textual.widgets import Static
 
 from screens import train_text
 from screens.dialogs import ConfirmScreen, PromptScreen
+from screens.follow import Followed
 from screens.launch import launch
 from screens.render import count, literal
 from screens.train_text import Checkpoint
@@ -84,7 +85,7 @@ class TrainScreen(ViewsScreen[Shown]):
 
     def __init__(self) -> None:
         super().__init__()
-        self._chosen: int | None = None
+        self._row = Followed()
         self._drawn: int | None = None
         self._data: Shown | None = None
         self._points: dict[str, list[Point]] = {"train": [], "eval": []}
@@ -105,6 +106,8 @@ class TrainScreen(ViewsScreen[Shown]):
                     ],
                     self._cells,
                     empty="No run yet: r trains one.",
+                    markable=False,
+                    openable=False,
                     id="runs",
                     classes="pane",
                 )
@@ -130,7 +133,7 @@ class TrainScreen(ViewsScreen[Shown]):
     def load(self) -> Shown:
         """Read the chosen run, or the newest, with what it wrote since the last look."""
         newest = phase_views.latest_run(self.store)
-        run = newest if self._chosen is None else runs.get(self.store, self._chosen)
+        run = newest if self._row.chosen is None else runs.get(self.store, self._row.chosen)
         build = datasets.latest(self.store)
         preflight = phase_views.last_job(self.store, "preflight")
         if run is None:
@@ -170,6 +173,7 @@ class TrainScreen(ViewsScreen[Shown]):
     def show(self, data: Shown) -> None:
         """Write every pane."""
         self._data = data
+        self._row.loaded(data.newest.id if data.newest else None, self.query_one("#runs", ListingTable))
         run = data.run
         self.set_class(run is None, "-no-run")
         self.query_one("#preflight", TextPane).put(partial(train_text.checks, data.preflight))
@@ -180,7 +184,9 @@ class TrainScreen(ViewsScreen[Shown]):
         self._drawn = run.id
         now = train_text.now_line(run, data.pace, self.host.clock(), brief=self.compact, gone=data.gone)
         self.query_one("#now", Static).update(now)
-        self.query_one("#loss", Curve).set_lines(data.lines)
+        # a run that ended early ends where it ended
+        until = run.total_steps if run.state in ("queued", "running") else run.step
+        self.query_one("#loss", Curve).set_lines(data.lines, until=until)
         draw = partial(train_text.meters, run, data.train, data.held_out, data.pace, data.checkpoints)
         self.query_one("#meters", TextPane).put(
             lambda width: Text("\n\n").join([draw(width), train_text.recipe(run)]), top=top
@@ -191,11 +197,7 @@ class TrainScreen(ViewsScreen[Shown]):
 
     @on(VirtualTable.Highlighted)
     def _choose(self, event: VirtualTable.Highlighted) -> None:
-        if event.row is not None and event.row.key != self._chosen:
-            # the newest stays followed: a run that starts next is then shown by itself
-            newest = self._data.newest if self._data else None
-            key = int(str(event.row.key))
-            self._chosen = None if newest is not None and key == newest.id else key
+        if event.row is not None and self._row.moved_to(event.row.key, event.index):
             self.reload()
 
     # what the keys do
@@ -246,8 +248,7 @@ class TrainScreen(ViewsScreen[Shown]):
         self.background(start, self._started, again="r")
 
     def _started(self, run_id: int) -> None:
-        # the newest is followed: this one, or one that somebody starts after it
-        self._chosen = None
+        self._row.newest(self.query_one("#runs", ListingTable))
         self.say(f"run {run_id} is being trained: it goes on when the app is left")
         self.reload()
 

@@ -20,6 +20,9 @@ STATE_STYLES = {"running": "bold #2f9e5b", "done": "#2f9e5b", "failed": "bold #d
 SILENT_SECONDS = 60
 """A running run that has not beaten for so long is worth a word: a step of a large model may take that."""
 
+_ROOMY = 60
+"""Cells from which on a check that passes says what it needs and why."""
+
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
@@ -83,7 +86,7 @@ def meters(
     items: list[tuple[str, str | Text]] = [
         ("epoch", f"{decimals(last_point.epoch if last_point else None)}" + (f" of {epochs}" if epochs else "")),
         ("tokens", count(int(last_point.tokens)) if last_point and last_point.tokens else "—"),
-        ("pace", f"{pace.tokens:,.0f} tokens/s · {pace.steps:,.2f} steps/s" if pace else "—"),
+        ("pace", f"{pace.tokens:,.0f} tok/s · {pace.steps:,.2f} steps/s" if pace else "—"),
         ("best eval", f"{decimals(best.loss)} at step {count(best.step)}" if best else "—"),
         ("saved at", _saved(checkpoints)),
         ("order", run.order_digest[:16] or "proved at the end"),
@@ -112,23 +115,24 @@ def checks(job: Job | None, width: int) -> Text:
         text.append_text(ok_sign(False)).append(f" {_word(check, 'name')}", style="bold")
         text.append(f"  {_word(check, 'value')}").append(f"  needs {_word(check, 'threshold')}\n", style=DIM)
         text.append(f"  {_word(check, 'why')}\n", style=DIM)
-    rows: list[list[str | Text]] = [
-        [
-            ok_sign(check.get("ok")),
-            _word(check, "name"),
-            _word(check, "value"),
-            Text(_word(check, "threshold"), style=DIM),
-            Text(_word(check, "why"), style=DIM),
-        ]
-        for check in found
-        if check.get("ok") is not False
-    ]
-    return text.append_text(table(rows, "lllll", gap=1, width=width))
+    passed = [check for check in found if check.get("ok") is not False]
+    names = max((len(_word(check, "name")) for check in passed), default=0)
+    for check in passed:
+        line = Text.assemble(ok_sign(check.get("ok")), f" {_word(check, 'name').ljust(names)}  ", _word(check, "value"))
+        line.truncate(width, overflow="ellipsis")
+        text.append_text(line).append("\n")
+        if width >= _ROOMY:
+            why = Text(f"  needs {_word(check, 'threshold')}: {_word(check, 'why')}", style=DIM)
+            why.truncate(width, overflow="ellipsis")
+            text.append_text(why).append("\n")
+    text.rstrip()
+    return text
 
 
 def log(lines: str) -> Text:
-    """Return the end of a log as literal text."""
-    return Text(clean(lines)) if lines.strip() else Text("Nothing was logged yet.", style=DIM)
+    """Return the end of a log as literal text; of a progress bar that was drawn over itself, its last state."""
+    shown = "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in lines.splitlines())
+    return Text(clean(shown)) if shown.strip() else Text("Nothing was logged yet.", style=DIM)
 
 
 def recipe(run: Run) -> Text:

@@ -15,8 +15,10 @@ from textual.types import CSSPathType
 
 from screens import verdict_text
 from screens.dialogs import ConfirmScreen
+from screens.figures import age
+from screens.follow import Followed
 from screens.launch import launch
-from screens.render import ago, provenance
+from screens.render import provenance
 from screens.views import ViewsScreen
 from screens.widgets.listing_table import ListingTable
 from screens.widgets.rows import Column
@@ -34,6 +36,7 @@ class Shown:
     """One evaluation, and what ``r`` would evaluate."""
 
     evaluation: Evaluation | None
+    newest: int | None
     next: phase_views.Evaluable | None
     busy: bool
 
@@ -55,9 +58,9 @@ class ValidateScreen(ViewsScreen[Shown]):
 
     def __init__(self) -> None:
         super().__init__()
-        self._chosen: int | None = None
+        self._row = Followed()
         self._drawn: int | None = None
-        self._data = Shown(None, None, False)
+        self._data = Shown(None, None, None, False)
 
     def compose_body(self) -> ComposeResult:
         """The verdict and the list on top, then the criteria, then where it is right and wrong."""
@@ -69,10 +72,12 @@ class ValidateScreen(ViewsScreen[Shown]):
                     Column("#", 3, align="right"),
                     Column("scorer", 8, flex=1),
                     Column("verdict", 8),
-                    Column("when", 9, drop=1),
+                    Column("when", 4, drop=1),
                 ],
                 self._cells,
-                empty="No evaluation yet: r measures a student.",
+                empty="No evaluation yet: r measures one.",
+                markable=False,
+                openable=False,
                 id="evaluations",
                 classes="pane",
             )
@@ -87,20 +92,23 @@ class ValidateScreen(ViewsScreen[Shown]):
         self.query_one("#evaluations").border_title = "evaluations"
 
     def _cells(self, record: Record) -> tuple[str | Text, ...]:
-        when = ago(record["created_at"], self.host.clock())
-        return str(record["id"]), provenance(record["scorer"]), record["verdict"], when.removesuffix(" ago")
+        when = age(record["created_at"], self.host.clock())
+        return str(record["id"]), provenance(record["scorer"]), record["verdict"], when
 
     def load(self) -> Shown:
         """Read the chosen evaluation, or the newest."""
-        chosen = self._chosen
-        found = evaluations.get(self.store, chosen) if chosen is not None else phase_views.latest_evaluation(self.store)
+        chosen, newest = self._row.chosen, phase_views.latest_evaluation(self.store)
         return Shown(
-            found, phase_views.evaluable(self.store), phase_views.active_job(self.store, "evaluate") is not None
+            newest if chosen is None else evaluations.get(self.store, chosen),
+            newest.id if newest else None,
+            phase_views.evaluable(self.store),
+            phase_views.active_job(self.store, "evaluate") is not None,
         )
 
     def show(self, data: Shown) -> None:
         """Write every pane; the same evaluation stays as it is."""
         self._data = data
+        self._row.loaded(data.newest, self.query_one(ListingTable))
         found = data.evaluation
         pane = self.query_one("#verdict", TextPane)
         if found is None:
@@ -118,8 +126,7 @@ class ValidateScreen(ViewsScreen[Shown]):
 
     @on(VirtualTable.Highlighted)
     def _choose(self, event: VirtualTable.Highlighted) -> None:
-        if event.row is not None and event.row.key != self._chosen:
-            self._chosen = int(str(event.row.key))
+        if event.row is not None and self._row.moved_to(event.row.key, event.index):
             self.reload()
 
     def action_evaluate(self) -> None:
@@ -140,8 +147,7 @@ class ValidateScreen(ViewsScreen[Shown]):
     def _answered(self, found: phase_views.Evaluable, yes: bool | None) -> None:
         if not yes:
             return
-        # the verdict that comes is the one to look at
-        self._chosen = None
+        self._row.newest(self.query_one(ListingTable))
         arguments = ["evaluate", "--scorer", f"student:{found.run_id}", "--dataset", str(found.dataset_id)]
         said = f"measuring run {found.run_id} on dataset {found.dataset_id}: the line below shows how far it is"
         launch(self, arguments, said, again="r")

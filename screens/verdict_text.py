@@ -60,7 +60,9 @@ def criteria(result: Result, width: int) -> Text:
         ok, best, interval = each.get("ok"), each.get("best_trivial"), each.get("interval")
         as_share = name.lower().startswith(_SHARES)
         shown = percent if as_share else decimals
-        value = Text("not measured", style=DIM) if each.get("value") is None else shown(each["value"])
+        # no score at all is an answer of sorts: not met, and nothing to show for it
+        missing = "not measured" if ok is None else "—"
+        value = Text(missing, style=DIM) if each.get("value") is None else shown(each["value"])
         row: list[str | Text] = [
             ok_sign(ok),
             Text(name, style="" if each.get("level") == "success" else DIM),
@@ -89,7 +91,7 @@ def baselines(result: Result, width: int) -> Text:
         sign = "".join("†" if mark == "is the teacher" else "‡" for mark in marks)
         style = DIM if marks else ""
         rows.append([Text(one_line(name) + sign, style=style), *(Text(m, style=style) for m in _measures(measured))])
-        notes += [f"{sign} {mark}: left out of the comparison" for mark in marks]
+        notes += [f"{sign} {mark}: not compared" for mark in marks]
     text = table(rows, "lrrrr", head=["", "MAE", "macro", "PSR", "ρ"], width=width, flex=0)
     for note in dict.fromkeys(notes):
         text.append(f"\n{note}", style=DIM)

@@ -56,6 +56,16 @@ class ViewsScreen(PhaseScreen[Data]):
             return self.compact
         return super().check_action(action, parameters)
 
+    def action_back(self) -> None:
+        """Go back to where the screen began, then clear the notice."""
+        home = self.query(str(self.AUTO_FOCUS)).first(Widget)
+        if self.focused is None or self.focused is home:
+            super().action_back()
+        elif home.focusable and home.size.area:
+            home.focus()
+        else:
+            self.turn_to(self.VIEWS[0])
+
     def action_view(self) -> None:
         """Show the next pane, and let it have the keys."""
         shown = next(at for at, pane in enumerate(self._panes()) if pane.has_class("-shown"))

@@ -80,16 +80,16 @@ class Curve(Widget, can_focus=True):
         self._empty = empty
         self._x_name = x_name
         self._lines: tuple[Line, ...] = ()
+        self._until: float | None = None
         self._log = False
         self._reading: float | None = None
         self._drawn: tuple[object, list[Strip]] = (None, [])
         self._version = 0
 
-    def set_lines(self, lines: Sequence[Line], empty: str | None = None) -> None:
-        """Show these curves."""
+    def set_lines(self, lines: Sequence[Line], *, until: float | None = None) -> None:
+        """Show these curves; the axis goes on to ``until`` where that is known to come."""
         self._lines = tuple(lines)
-        if empty is not None:
-            self._empty = empty
+        self._until = until
         self._version += 1
         self.refresh()
 
@@ -104,8 +104,9 @@ class Curve(Widget, can_focus=True):
         span = self._span()
         if span is None:
             return
-        (left, right), _ = span
-        step = (right - left) / max(self._cells - 1, 1)
+        (left, end), _ = span
+        right = max(point[0] for line in self._lines for point in line.points)
+        step = (end - left) / max(self._cells - 1, 1)
         moved = right if self._reading is None else self._reading + by * step
         self._reading = min(max(moved, left), right)
         self._version += 1
@@ -143,7 +144,7 @@ class Curve(Widget, can_focus=True):
         if low == high:
             low, high = low - max(abs(low), 1.0) / 2, high + max(abs(high), 1.0) / 2
             low = max(low, 1e-9) if self._log else low
-        return (min(xs), max(xs)), (low, high)
+        return (min(xs), max(max(xs), self._until or -math.inf)), (low, high)
 
     def _draw(self) -> list[Strip]:
         width, height = self.size

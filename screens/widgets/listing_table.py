@@ -71,10 +71,12 @@ class ListingTable(Vertical):
         *,
         empty: str,
         scope: Mapping[str, str | int | None] | None = None,
+        markable: bool = True,
+        openable: bool = True,
         id: str | None = None,
         classes: str | None = None,
     ) -> None:
-        """``empty`` is the line over no rows: what belongs here and which key puts it there."""
+        """``empty`` is the line over no rows; ``markable`` and ``openable`` are the inner table's."""
         super().__init__(id=id, classes=classes)
         self._listing = listing
         self._make = make
@@ -89,7 +91,7 @@ class ListingTable(Vertical):
         self._took = 0.0
         self._busy = False
         self._again = False
-        self.table = VirtualTable(columns, empty=empty)
+        self.table = VirtualTable(columns, empty=empty, markable=markable, openable=openable)
 
     def compose(self) -> ComposeResult:
         """The filter's input, the rows, a line of status."""

@@ -58,18 +58,20 @@ def plan(door: Door, teacher: str, limit: int | None) -> None:
         pairs = _missing(store, teacher, limit, report)
         planned = planning.plan(store, teacher, pairs, wanted=limit)
     cost = planned.cost_estimate
+    # what was planned before and never sent is sent with it
+    wanted = len(planned.requests) + planned.unsent
     document = {
         "teacher": planned.teacher.name,
         "simulated": planned.teacher.simulated,
         "pairs": len(pairs),
-        "requests": len(planned.requests),
+        "requests": wanted,
         "batches": planned.batches,
         "shortfall": planned.shortfall,
         "cost_estimate": asdict(cost),
     }
     price = "simulated" if planned.teacher.simulated else "paid"
     lines = [
-        f"{len(planned.requests):,} requests to {planned.teacher.name} in {planned.batches:,} batches",
+        f"{wanted:,} requests to {planned.teacher.name} in {planned.batches:,} batches",
         f"estimate ${cost.expected:.2f} (${cost.low:.2f} to ${cost.high:.2f}), {price}",
     ]
     door.answer(document, lines + _shortfall(planned.shortfall))

@@ -24,7 +24,7 @@ from stratos_tui.store.db import Store
 MAX_REPEATS = 6
 """How often a pair of a scarce band stands in training at most: further copies taught the nano student by heart."""
 KEEP = 0.5
-"""The least share of a group's pairs that down-sampling leaves: fewer different examples teach less (facts, Training)."""
+"""The least share of a group's pairs that down-sampling leaves: fewer different examples teach less."""
 CONTRAST_TENTHS = 20
 """Two pairs of one article contrast from this difference of teacher scores on (decisions.md, definitions)."""
 _STEP = 500
@@ -62,8 +62,8 @@ def build(
     usable = [each for each in placed if each.split == "train" and each.example.tenths != FORBIDDEN_TENTHS]
     if not usable or not held_out:
         raise StratosError(
-            f"teacher {teacher} has {len(usable):,} accepted pairs to train on and {len(held_out):,} of held-out articles;"
-            " a dataset needs both: distil more pairs"
+            f"teacher {teacher} has {len(usable):,} accepted pairs to train on and {len(held_out):,} of held-out"
+            " articles; a dataset needs both: distil more pairs"
         )
     counts: Counter[Band] = Counter(band_of(each.example.tenths) for each in usable)
     quotas = rebalance.quotas(counts, max_repeats, keep)
@@ -106,7 +106,8 @@ def _place(store: Store, examples: Sequence[Example], teacher: str) -> list[_Pla
         split = splits.get(example.article_id)
         if split is None:
             raise StratosError(
-                f"article {example.article_id} was scored before its split was fixed; `stratos distill plan` fixes splits"
+                f"article {example.article_id} was scored before its split was fixed;"
+                " `stratos distill plan` fixes splits"
             )
         placed.append(_Placed(example, readers[example.profile_id], known[example.article_id], split))
     return placed
@@ -203,7 +204,8 @@ def _deviation(held_out: Sequence[str], trained: Sequence[str]) -> dict[str, flo
     """Return by how much the held-out share of each value is above that of the training pairs before rebalancing."""
     ours, theirs = Counter(held_out), Counter(trained)
     return {
-        value: round(ours[value] / len(held_out) - theirs[value] / len(trained), 4) for value in sorted({*ours, *theirs})
+        value: round(ours[value] / len(held_out) - theirs[value] / len(trained), 4)
+        for value in sorted({*ours, *theirs})
     }
 
 

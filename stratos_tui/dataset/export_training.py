@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -28,7 +29,7 @@ def export(store: Store, dataset_id: int, path: Path, form: Format, split: Split
     """
     if datasets.get(store, dataset_id) is None:
         raise StratosError(f"there is no dataset {dataset_id}; `stratos dataset build` makes one")
-    draft = path.with_name(f".{path.name}.{os.getpid()}.part")
+    draft = path.parent / f".{path.name}.{os.getpid()}.part"
     written = 0
     try:
         with draft.open("w", encoding="utf-8", newline="\n") as file:
@@ -46,7 +47,9 @@ def export(store: Store, dataset_id: int, path: Path, form: Format, split: Split
     except OSError as error:
         raise StratosError(f"{path}: cannot be written ({error.strerror}); nothing was changed there") from error
     finally:
-        draft.unlink(missing_ok=True)
+        # it is gone where all went well; where its folder is none, the reason was given above
+        with suppress(OSError):
+            draft.unlink()
     return written
 
 

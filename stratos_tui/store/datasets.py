@@ -144,9 +144,7 @@ def row(store: Store, dataset_id: int, split: Split, position: int) -> DatasetRo
 def count(store: Store, dataset_id: int, split: Split) -> int:
     """Return how many rows a split has."""
     return int(
-        store.value(
-            "SELECT count(*) FROM dataset_examples WHERE dataset_id = ? AND split = ?", (dataset_id, split)
-        )
+        store.value("SELECT count(*) FROM dataset_examples WHERE dataset_id = ? AND split = ?", (dataset_id, split))
     )
 
 

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from stratos_tui.store import jobs, runs
+from stratos_tui.store import jobs, ledger, runs
 from stratos_tui.store.db import Store
 from stratos_tui.store.jobs import Job
 
@@ -112,13 +112,9 @@ def activity(store: Store) -> Activity:
 
 def spend(store: Store) -> Spend:
     """Return what was settled so far, real and simulated apart."""
-    sums = {
-        row["simulated"]: row["total"]
-        for row in store.rows(
-            "SELECT simulated, sum(nanodollars) AS total FROM ledger WHERE kind = 'settle' GROUP BY 1"
-        )
-    }
-    return Spend(paid=sums.get(0, 0), simulated=sums.get(1, 0))
+    return Spend(
+        paid=ledger.spend(store, simulated=False).settled, simulated=ledger.spend(store, simulated=True).settled
+    )
 
 
 def overview(store: Store) -> Overview:
@@ -236,8 +232,8 @@ def _next(phases: dict[str, PhaseState], newest: tuple[Job, ...]) -> NextStep:
     running = next((job for job in newest if job.state in ("queued", "running")), None)
     if running:
         return NextStep(f"{running.kind} is running: watch it here, or stop it and keep what is done", "overview", "x")
-    if newest and newest[0].state == "failed":
-        sentence = f"{newest[0].kind} failed ({newest[0].error}); what was done is kept: run it again"
+    if newest and newest[0].kind == "pipeline" and newest[0].state == "failed":
+        sentence = f"pipeline failed ({newest[0].error}); what was done is kept: run it again"
         return NextStep(sentence, "overview", "r")
     if phases["profiles"].state == "empty" or phases["articles"].state == "empty":
         return NextStep(

@@ -88,9 +88,19 @@ def active(store: Store) -> list[Run]:
     gone = {run.id for run in found if run.pid and not process_alive(run.pid)}
     for run in found:
         if run.id in gone:
-            error = f"its process ended without a word at step {run.step}; start it again to go on"
-            finish(store, run.id, "failed", error=error)
+            error = f"its process ended without a word at step {run.step:,}; start it again to go on"
+            close_dead(store, run, error)
     return [run for run in found if run.id not in gone]
+
+
+def close_dead(store: Store, run: Run, error: str) -> None:
+    """Close a run whose process is gone as failed, unless it ended or was started again since it was read."""
+    with store.write() as connection:
+        connection.execute(
+            "UPDATE runs SET state = 'failed', error = ?, pid = NULL, ended_at = ?"
+            " WHERE id = ? AND state = ? AND pid IS ?",
+            (error, now(), run.id, run.state, run.pid),
+        )
 
 
 def queue(store: Store, run_id: int, folder: str) -> None:
@@ -122,9 +132,7 @@ def begin(store: Store, run_id: int, pid: int) -> None:
 def plan_steps(store: Store, run_id: int, step: int, total_steps: int) -> None:
     """Say from which step on the run is trained, and how many steps it has."""
     with store.write() as connection:
-        connection.execute(
-            "UPDATE runs SET step = ?, total_steps = ? WHERE id = ?", (step, total_steps, run_id)
-        )
+        connection.execute("UPDATE runs SET step = ?, total_steps = ? WHERE id = ?", (step, total_steps, run_id))
 
 
 def beat(store: Store, run_id: int, step: int) -> bool:

@@ -14,9 +14,7 @@ from typing import Literal
 Later = Literal["sorted", "shuffled"]
 
 
-def epoch_order(
-    epoch: int, lengths: Sequence[int], *, later: Later, seed: int, batch: int, window: int
-) -> list[int]:
+def epoch_order(epoch: int, lengths: Sequence[int], *, later: Later, seed: int, batch: int, window: int) -> list[int]:
     """Return the positions of one epoch (counted from 0) in the order in which they are trained on.
 
     ``lengths`` are tokens by position. Where an epoch is shuffled, rows of like length are put into one batch inside
@@ -41,7 +39,7 @@ def epoch_order(
 
 
 def chain(digest: str, positions: Iterable[int]) -> str:
-    """Return the digest over one further optimizer step's positions; ``digest`` is that of the steps before, or empty."""
+    """Return the digest over one further optimizer step's positions; ``digest`` is that of the steps before."""
     return hashlib.sha256(f"{digest}|{','.join(map(str, positions))}".encode()).hexdigest()
 
 

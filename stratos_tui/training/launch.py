@@ -21,10 +21,10 @@ from stratos_tui.training.recipes import NANO, recipe_for
 
 MODEL = "model"
 """The folder of a finished run's model, inside the run's folder."""
-UNTRAINED = "untrained"
-"""The folder of the nano base as it was before training, inside the run's folder."""
 LOG = "train.log"
 POLL_SECONDS = 0.3
+LOOK_SECONDS = 0.02
+"""How long a lock may be held by somebody who only looks whether a process holds it."""
 LOG_TAIL_BYTES = 2_000
 
 
@@ -44,13 +44,11 @@ def model_folder(store: Store, run_id: int) -> Path:
         raise StratosError(f"run {run_id} is {run.state}, so it has no model yet; `stratos train watch --run {run_id}`")
     folder = folder_of(store, run_id) / MODEL
     if not folder.is_dir():
-        raise StratosError(f"{folder}: the model of run {run_id} is gone; train it again with another --seed or restore it")
+        raise StratosError(f"{folder}: the model of run {run_id} is gone; restore it, or train with another seed")
     return folder
 
 
-def create(
-    store: Store, dataset_id: int, base: str = NANO, overrides: Mapping[str, object] | None = None
-) -> int:
+def create(store: Store, dataset_id: int, base: str = NANO, overrides: Mapping[str, object] | None = None) -> int:
     """Return the run of a build on a base with a recipe, queued if it is new: the same inputs are the same run.
 
     Raises:
@@ -64,9 +62,7 @@ def create(
     return runs.add(store, dataset_id, base, params, hashlib.sha256(made_from.encode()).hexdigest())
 
 
-def start(
-    store: Store, dataset_id: int, base: str = NANO, overrides: Mapping[str, object] | None = None
-) -> int:
+def start(store: Store, dataset_id: int, base: str = NANO, overrides: Mapping[str, object] | None = None) -> int:
     """Train a build on a base in a process of its own, and return the run's id at once.
 
     A run that is done is not done again, one that is being trained is left alone, and one that was stopped, killed or
@@ -89,11 +85,15 @@ def resume(store: Store, run_id: int) -> None:
     folder = folder_of(store, run_id)
     lock = take_lock(folder)
     if lock is None:
+        # whoever watches the run holds the lock for the moment of a look
+        time.sleep(LOOK_SECONDS)
+        lock = take_lock(folder)
+    if lock is None:
         return
     try:
         runs.queue(store, run_id, str(folder))
         with (folder / LOG).open("ab") as log:
-            subprocess.Popen(
+            process = subprocess.Popen(
                 [
                     *(sys.executable, "-m", "stratos_tui.training.train_lora", "--db", str(store.path.resolve())),
                     *("--run", str(run_id), "--lock", str(lock)),
@@ -106,6 +106,7 @@ def resume(store: Store, run_id: int) -> None:
                 pass_fds=(lock,),
                 start_new_session=True,
             )
+        runs.spawned(store, run_id, process.pid)
     finally:
         os.close(lock)
 
@@ -139,9 +140,9 @@ def wait(store: Store, run_id: int, report: Report) -> runs.Run:
             raise StratosError(f"run {run_id} failed: {run.error} (log: {folder_of(store, run_id) / LOG})")
         if not running:
             tail = _last_words(folder_of(store, run_id) / LOG)
-            raise StratosError(
-                f"the process of run {run_id} died at step {run.step:,} ({tail}); start it again to go on from there"
-            )
+            error = f"its process died at step {run.step:,} ({tail})"
+            runs.close_dead(store, run, error)
+            raise StratosError(f"run {run_id}: {error}; start it again to go on from there")
         time.sleep(POLL_SECONDS)
 
 
@@ -176,6 +177,8 @@ def _environment(base: str) -> dict[str, str]:
     given = dict(os.environ)
     given["TOKENIZERS_PARALLELISM"] = "false"
     given["PYTHONUNBUFFERED"] = "1"
+    # threads that spin while they wait take twice the time of a machine on which anything else runs (measured)
+    given.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     if base == NANO or Path(base).is_dir():
         # nothing is fetched for a base that is here
         given["HF_HUB_OFFLINE"] = "1"

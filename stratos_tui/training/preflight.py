@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from stratos_tui.errors import StratosError
 from stratos_tui.prism.bands import FORBIDDEN_TENTHS
-from stratos_tui.prism.prompts import student_prompt
+from stratos_tui.prism.prompts import chatml, student_prompt
 from stratos_tui.prism.trace import THINK_OPEN, split_think
 from stratos_tui.store import articles, datasets, profiles
 from stratos_tui.store.datasets import Dataset, DatasetRow
@@ -59,9 +59,7 @@ def preflight(
     return checks(store, dataset_id, base, recipe, bases.load_tokenizer(store, dataset_id, base, recipe))
 
 
-def checks(
-    store: Store, dataset_id: int, base: str, recipe: Recipe, tokenizer: PreTrainedTokenizerBase
-) -> list[Check]:
+def checks(store: Store, dataset_id: int, base: str, recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> list[Check]:
     """Return every check, with the tokenizer that the run will use."""
     dataset = datasets.get(store, dataset_id)
     assert dataset is not None
@@ -71,6 +69,7 @@ def checks(
     return [
         *_mask_checks(tokenizer, [*train, *held_out], encoded),
         *_token_checks(tokenizer, [*train, *held_out]),
+        _template(tokenizer),
         _prompt_bytes(store, dataset_id, [*train, *held_out]),
         _length(base, recipe, encoded),
         *_row_checks(dataset, train, held_out),
@@ -78,9 +77,7 @@ def checks(
     ]
 
 
-def _mask_checks(
-    tokenizer: PreTrainedTokenizerBase, rows: list[DatasetRow], encoded: list[Encoded]
-) -> Iterator[Check]:
+def _mask_checks(tokenizer: PreTrainedTokenizerBase, rows: list[DatasetRow], encoded: list[Encoded]) -> Iterator[Check]:
     tokens = sum(len(each.ids) for each in encoded)
     supervised = sum(label != IGNORED for each in encoded for label in each.labels)
     share = supervised / tokens if tokens else 0.0
@@ -93,8 +90,7 @@ def _mask_checks(
         "v15 spent three quarters of its loss on predicting prompts; v16 had none at all",
     )
     exact = sum(
-        _supervised_text(tokenizer, each) == row.completion + nano.EOS
-        for row, each in zip(rows, encoded, strict=True)
+        _supervised_text(tokenizer, each) == row.completion + nano.EOS for row, each in zip(rows, encoded, strict=True)
     )
     yield Check(
         "mask",
@@ -145,13 +141,29 @@ def _token_checks(tokenizer: PreTrainedTokenizerBase, rows: list[DatasetRow]) ->
     )
 
 
+def _template(tokenizer: PreTrainedTokenizerBase) -> Check:
+    turns = [{"role": "system", "content": "s"}, {"role": "user", "content": "u"}]
+    rendered = None
+    if tokenizer.chat_template:
+        rendered = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
+    found = "none" if rendered is None else "the same" if rendered == chatml("s", "u") else "other bytes"
+    return Check(
+        "chat_template",
+        found == "the same",
+        f"{found} as in training" if rendered is not None else found,
+        "the base's own template renders a prompt as training does",
+        "v14 was served without its template and repeated itself without end",
+    )
+
+
 def _prompt_bytes(store: Store, dataset_id: int, rows: list[DatasetRow]) -> Check:
     days = datasets.reference_dates(store, dataset_id)
     known = {article.id: article for article in articles.load(store, list({row.article_id for row in rows}))}
     readers = {profile.id: profile for profile in profiles.load(store)}
     differing = sum(
         row.request_id not in days
-        or student_prompt(readers[row.profile_id], known[row.article_id], days[row.request_id], row.wording) != row.prompt
+        or student_prompt(readers[row.profile_id], known[row.article_id], days[row.request_id], row.wording)
+        != row.prompt
         for row in rows
     )
     return Check(
@@ -205,7 +217,9 @@ def _row_checks(dataset: Dataset, train: list[DatasetRow], held_out: list[Datase
         "empty or identical system prompts teach a model to ignore them",
     )
     forbidden = sum(row.tenths == FORBIDDEN_TENTHS for row in train)
-    yield Check("score_5_0", not forbidden, f"{forbidden:,} rows", "0", "a 5.0 commits to neither side of the dashboard")
+    yield Check(
+        "score_5_0", not forbidden, f"{forbidden:,} rows", "0", "a 5.0 commits to neither side of the dashboard"
+    )
     bare = sum(not split_think(row.completion)[0] for row in train)
     yield Check(
         "answer_only",
@@ -216,7 +230,9 @@ def _row_checks(dataset: Dataset, train: list[DatasetRow], held_out: list[Datase
     )
     both = {row.article_id for row in train} & {row.article_id for row in held_out}
     leaks = max(len(both), int(dataset.summary["leaks"]))
-    yield Check("leaks", not leaks, f"{leaks:,} articles in both splits", "0", "a contaminated evaluation measures memory")
+    yield Check(
+        "leaks", not leaks, f"{leaks:,} articles in both splits", "0", "a contaminated evaluation measures memory"
+    )
     groups = dataset.summary["shares"]
     off = [
         name

@@ -1,8 +1,8 @@
 """Trains one run, from top to bottom: settings, checks, data, model, trainer, training, the model's folder.
 
-A process of its own (``python -m stratos_tui.training.train_lora --db STORE --run N``) that outlives whoever started it. It
-writes its telemetry to the store and its words to the run's ``train.log``. Killed at any moment, it is started again and
-ends with the same rows and the same weights (on a CPU, with the recipe's number of threads).
+A process of its own (``python -m stratos_tui.training.train_lora --db STORE --run N``) that outlives whoever started
+it. It writes its telemetry to the store and its words to the run's ``train.log``. Killed at any moment, it is started
+again and ends with the same rows and the same weights (on a CPU, with the recipe's number of threads).
 """
 
 from __future__ import annotations
@@ -19,11 +19,12 @@ from pathlib import Path
 from typing import Any
 
 from stratos_tui.errors import StratosError
+from stratos_tui.inference.local import hide_progress_bars
 from stratos_tui.store import datasets, runs
 from stratos_tui.store.db import Store, open_store
 from stratos_tui.training import bases, curriculum, launch, preflight
 from stratos_tui.training.mask import Encoded, encode
-from stratos_tui.training.recipes import NANO, Recipe, from_params
+from stratos_tui.training.recipes import Recipe, from_params
 
 KEPT_CHECKPOINTS = 3
 """The best and the last two (decisions.md, 5)."""
@@ -67,11 +68,13 @@ def train(store: Store, run: runs.Run) -> None:
 
     # Heavy imports, with the threads fixed before the first computation
     import torch
-    from datasets import Dataset
+    from datasets import Dataset, disable_progress_bars
     from transformers import EarlyStoppingCallback, PrinterCallback, TrainerState
 
     from stratos_tui.training import trainer as trainers
 
+    hide_progress_bars()
+    disable_progress_bars()
     if recipe.threads:
         torch.set_num_threads(recipe.threads)
 
@@ -99,8 +102,6 @@ def train(store: Store, run: runs.Run) -> None:
 
     # Model
     model = bases.load_model(run.base, recipe, tokenizer)
-    if run.base == NANO:
-        _save(folder / launch.UNTRAINED, lambda target: _write_model(model, tokenizer, target))
 
     # Trainer
     def order(epoch: int) -> list[int]:

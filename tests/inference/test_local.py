@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from stratos_tui.inference.local import LocalModel
 
 CONTEXT = 256
-PROMPTS = [chatml("You are a relevance scorer.", f"Score this article.\nTitle: {word}") for word in ("one", "two", "a b c")]
+PROMPTS = [
+    chatml("You are a relevance scorer.", f"Score this article.\nTitle: {word}") for word in ("one", "two", "a b c")
+]
 SEEDS = [1, 2, 3]
 SHORT = Sampling(max_new_tokens=24)
 FLAT = Sampling(temperature=1.0, top_p=1.0, top_k=10_000, max_new_tokens=120)
@@ -45,13 +47,13 @@ def model(folder: Path) -> LocalModel:
 
 
 @pytest.mark.parametrize("settings", [{"temperature": 0.0}, {"temperature": 0.01}, {"top_k": 1}])
-def test_greedy_decoding_is_refused(settings: dict[str, float]) -> None:
+def test_greedy_decoding_is_refused(settings: dict[str, Any]) -> None:
     with pytest.raises(StratosError, match="greedy decoding"):
         Sampling(**settings)
 
 
 @pytest.mark.parametrize("settings", [{"top_p": 0.0}, {"top_p": 1.1}, {"top_k": 0}, {"max_new_tokens": 0}])
-def test_settings_that_draw_nothing_are_refused(settings: dict[str, float]) -> None:
+def test_settings_that_draw_nothing_are_refused(settings: dict[str, Any]) -> None:
     with pytest.raises(StratosError, match="top-p lies"):
         Sampling(**settings)
 

@@ -179,3 +179,17 @@ def test_it_looks_right(snap_compare: Any, built: int, app: StratosApp, settle: 
             await settle(pilot)
 
     assert snap_compare(app, terminal_size=size, run_before=there)
+
+
+async def test_enter_goes_in_and_escape_comes_back(built: int, app: StratosApp, settle: Settle) -> None:
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("6")
+        await settle(pilot)
+        builds = app.screen.query_one("#builds", ListingTable).table
+        assert app.focused is builds
+        await pilot.press("enter")
+        assert app.focused is app.screen.query_one("#examples", ListingTable).table
+        await pilot.press("enter")
+        assert app.focused is app.screen.query_one("#example")
+        await pilot.press("escape")
+        assert app.focused is builds

@@ -207,6 +207,25 @@ async def test_an_error_says_what_happened_and_which_key_tries_again(things: Thi
         assert not things.screen.query_one(Notice).display
 
 
+async def test_an_answer_goes_by_itself_and_an_error_stays(
+    things: ThingsApp, settle: Settle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("screens.frame.ANSWER_SECONDS", 0.05)
+    async with things.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        screen = things.screen
+        assert isinstance(screen, ThingsScreen)
+        notice = screen.query_one(Notice)
+        screen.say("[b]done[/b]")
+        assert notice.display
+        await pilot.pause(0.2)
+        assert not notice.display
+        screen.say("soon gone")
+        screen.fail("no disk")
+        await pilot.pause(0.2)
+        assert "no disk" in text(pilot, Notice)
+
+
 async def test_u_takes_back_the_last_change(things: ThingsApp, prepared: Store, settle: Settle) -> None:
     async with things.run_test(size=(120, 40)) as pilot:
         await settle(pilot)

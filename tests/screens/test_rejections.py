@@ -214,3 +214,18 @@ def test_it_looks_right(snap_compare: Any, app: StratosApp, settle: Settle, size
         await settle(pilot)
 
     assert snap_compare(app, terminal_size=size, run_before=there)
+
+
+async def test_enter_opens_the_answer_on_a_small_terminal_too(app: StratosApp, settle: Settle) -> None:
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("5")
+        await settle(pilot)
+        await pilot.press("v", "v")
+        await settle(pilot)
+        assert app.focused is app.screen.query_one("#reasons")
+        await pilot.press("escape")
+        await settle(pilot)
+        assert app.focused is app.screen.query_one("#list", ListingTable).table
+        await pilot.press("enter")
+        await settle(pilot)
+        assert app.focused is app.screen.query_one("#answer")

@@ -14,6 +14,7 @@ from textual.widgets import Static
 from screens.dialogs import ConfirmScreen
 from screens.frame import Notice, PhaseScreen
 from screens.widgets.curve import Curve
+from screens.widgets.listing_table import ListingTable
 from screens.widgets.text_pane import TextPane
 from stratos_tui.app import StratosApp
 from stratos_tui.store import jobs, runs
@@ -182,6 +183,28 @@ async def test_before_the_first_run_the_checks_have_the_room(prepared: Store, ap
         assert not app.screen.query_one(Curve).display
         assert "p measures" in pane(app, "preflight")
         assert app.screen.query_one("#preflight", TextPane).size.height > 25
+
+
+async def test_a_run_that_somebody_starts_is_shown_unless_another_was_chosen(
+    prepared: Store, app: StratosApp, settle: Settle
+) -> None:
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("7")
+        await settle(pilot)
+        second = runs.add(prepared, 1, "nano", {}, "second")
+        reload(app)
+        await settle(pilot)
+        assert f"run {second} queued" in text(app, "#now")
+        row = app.screen.query_one("#runs", ListingTable).row
+        assert row is not None
+        assert row.key == second
+        await pilot.press("j")
+        await settle(pilot)
+        assert "run 1 done" in text(app, "#now")
+        runs.add(prepared, 1, "nano", {}, "third")
+        reload(app)
+        await settle(pilot)
+        assert "run 1 done" in text(app, "#now")
 
 
 @pytest.mark.parametrize("key", ["r", "p"])

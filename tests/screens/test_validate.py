@@ -45,7 +45,7 @@ async def test_the_verdict_and_every_criterion_beside_the_best_trivial_scorer(
         for line, each in zip(lines[1:], criteria, strict=True):
             assert line[0] == {True: "✓", False: "✗", None: "?"}[each["ok"]]
             assert each["name"] in line
-            assert ("not measured" in line) == (each["value"] is None)
+            assert ("not measured" in line) == (each["ok"] is None)
         psr = found.result["psr"]
         low, high = found.result["intervals"]["psr"]
         assert f"{psr:.1%}".replace("%", " %") in lines[1]
@@ -68,7 +68,7 @@ async def test_trivial_scorers_bands_profiles_and_what_it_cannot_do(
         table = pane(app, "baselines")
         for name in ("this scorer", "constant 0.5", "training median", "profile median", "rubric†"):
             assert name in table
-        assert "† is the teacher: left out of the comparison" in table
+        assert "† is the teacher: not compared" in table
         bands = pane(app, "bands").splitlines()
         noise = found.result["confusion"]["noise"]
         assert bands[1].split()[-1] == f"{sum(noise.values())}"

@@ -98,3 +98,13 @@ async def test_one_point_and_a_flat_line_are_drawn() -> None:
     app = Holder(Line("train", [(3.0, 0.5), (4.0, 0.5)], PLAIN))
     async with app.run_test(size=(40, 8)):
         assert any(0x2800 < ord(mark) < 0x2900 for line in drawn(app) for mark in line)
+
+
+async def test_the_axis_goes_on_to_where_the_curve_will_end() -> None:
+    app = Holder()
+    async with app.run_test(size=(48, 12)):
+        app.query_one(Curve).set_lines([Line("train", [(0.0, 2.0), (10.0, 1.0)], PLAIN)], until=40)
+        lines = drawn(app)
+    assert lines[11].rstrip().endswith("40")
+    last = max(x for line in lines for x, mark in enumerate(line) if 0x2800 < ord(mark) < 0x2900)
+    assert last == 8 + 10

@@ -1,0 +1,155 @@
+"""What training's tests share: a small build, the settings of a tiny run, and one run that nobody disturbed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stratos_tui.articles.holdout import fix_holdout
+from stratos_tui.dataset.build import build
+from stratos_tui.distill.plan import Pair
+from stratos_tui.distill.run import distill
+from stratos_tui.progress import silent
+from stratos_tui.store import articles, datasets, profiles, runs
+from stratos_tui.store.db import Store, open_store
+from stratos_tui.store.runs import Point, Run
+
+TEACHER = "rubric"
+ARTICLES = {"train": 4, "eval": 1}
+READERS = 8
+
+DIE = """
+import os, signal
+from stratos_tui.store import runs
+
+put, finish = runs.put_point, runs.finish
+
+def die_at(point):
+    if os.environ["DIE_AT"] == point:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+def put_point(store, run_id, point):
+    put(store, run_id, point)
+    die_at(f"{point.split} {point.step}")
+
+def finish_run(store, run_id, state, **what):
+    die_at(state)
+    finish(store, run_id, state, **what)
+
+runs.put_point, runs.finish = put_point, finish_run
+"""
+"""What a training process runs before anything else, as its sitecustomize."""
+
+
+@dataclass(frozen=True, slots=True)
+class Undisturbed:
+    """A run from start to end: where its store lies, what its rows say, what it planned to do."""
+
+    path: Path
+    run: Run
+    attached: int
+    train: list[Point]
+    eval: list[Point]
+
+
+@pytest.fixture(scope="session")
+def tiny() -> dict[str, object]:
+    """Settings under which a run takes a second, besides the eight that its imports take."""
+    return {
+        "shape.hidden": 32,
+        "shape.layers": 1,
+        "shape.feed_forward": 64,
+        "epochs": 2,
+        "batch": 8,
+        "micro_batch": 8,
+        "evaluations": 4,
+        "eval_examples": 8,
+        "threads": 1,
+    }
+
+
+@pytest.fixture(scope="session")
+def built_file(seeded_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A closed store's file with forty pairs that the rubric answered, and dataset 1; to copy, never to open."""
+    path = Path(shutil.copy(seeded_file, tmp_path_factory.mktemp("built") / "stratos.db"))
+    store = open_store(path)
+    fix_holdout(store)
+    splits = articles.splits(store)
+    readers = [profile.id for profile in profiles.load(store)][:READERS]
+    pairs = [
+        Pair(article_id, profile_id)
+        for split, count in ARTICLES.items()
+        for article_id in [each for each, own in splits.items() if own == split][:count]
+        for profile_id in readers
+    ]
+    distill(store, TEACHER, pairs=pairs)
+    build(store, TEACHER)
+    store.close()
+    return path
+
+
+@pytest.fixture
+def built(built_file: Path, tmp_path: Path) -> Iterator[Store]:
+    """A store of the test's own with dataset 1."""
+    store = open_store(shutil.copy(built_file, tmp_path / "stratos.db"))
+    yield store
+    store.close()
+
+
+@pytest.fixture(scope="session")
+def rows(built_file: Path, tmp_path_factory: pytest.TempPathFactory) -> list[datasets.DatasetRow]:
+    """The training rows of dataset 1."""
+    store = open_store(shutil.copy(built_file, tmp_path_factory.mktemp("rows") / "stratos.db"))
+    found = list(datasets.rows(store, 1, "train"))
+    store.close()
+    return found
+
+
+@pytest.fixture(scope="session")
+def undisturbed(built_file: Path, tmp_path_factory: pytest.TempPathFactory, tiny: dict[str, object]) -> Undisturbed:
+    """A run of dataset 1 by the tiny settings that nobody disturbed; a second starter came while it was under way."""
+    pytest.importorskip("trl", reason="the training stack is not installed")
+    from stratos_tui.training import launch
+
+    path = Path(shutil.copy(built_file, tmp_path_factory.mktemp("undisturbed") / "stratos.db"))
+    store = open_store(path)
+    run_id = launch.start(store, 1, "nano", tiny)
+    attached = launch.start(store, 1, "nano", tiny)
+    run = launch.wait(store, run_id, silent)
+    found = Undisturbed(path, run, attached, runs.points(store, run_id, "train"), runs.points(store, run_id, "eval"))
+    store.close()
+    return found
+
+
+@pytest.fixture
+def die_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Have the next training process end itself by kill -9 right after it stored ``train N``, ``eval N`` or before
+    it closes its run as ``done``; an empty point lets it live."""
+    hook = tmp_path / "hook"
+    hook.mkdir()
+    (hook / "sitecustomize.py").write_text(DIE)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(hook), *filter(None, [os.environ.get("PYTHONPATH")])]))
+
+    def at(point: str) -> None:
+        monkeypatch.setenv("DIE_AT", point)
+
+    return at
+
+
+@pytest.fixture(scope="session")
+def weights() -> Callable[[Path], dict[str, Any]]:
+    """Read a run's weights by name."""
+
+    def read(folder: Path) -> dict[str, Any]:
+        from safetensors.torch import load_file
+
+        [file] = folder.glob("*.safetensors")
+        return dict(load_file(file))
+
+    return read
