@@ -127,8 +127,9 @@ class DistillScreen(ViewsScreen[Shown]):
     def load(self) -> Shown:
         """Read the plan's figures, the batches and what happened last."""
         if self._choice is None:
-            asked = distill.teachers(self.store)
-            self._choice = Choice(asked[-1] if asked else REHEARSAL)
+            # another version may have asked a teacher that this one does not know
+            known = [name for name in distill.teachers(self.store) if not _wrong_teacher(name)]
+            self._choice = Choice(known[-1] if known else REHEARSAL)
         choice = self._choice
         who = teacher_of(choice.teacher)
         every = batches.load(self.store)
@@ -230,7 +231,7 @@ class DistillScreen(ViewsScreen[Shown]):
         if choice is None or data is None:
             return
         if data.job is not None:
-            self.say(f"the job {data.job.id} ({data.job.kind}) is asking already; x stops it")
+            self.say(f"job {data.job.id} ({data.job.kind}) is running; x stops it")
         elif not data.standing.pairs:
             self.fail("there is no pair to ask about: press 1, then r, or import articles in phase 3", "r")
         elif distill_text.needs_budget(choice):

@@ -82,7 +82,7 @@ def price(store: Store, choice: Choice) -> Priced:
     found = plan(store, choice.teacher, pairs, wanted=choice.pairs)
     return Priced(
         choice,
-        len(found.requests),
+        len(found.requests) + found.unsent,
         found.batches,
         found.shortfall,
         found.cost_estimate,

@@ -333,7 +333,7 @@ class Labelling(Container, can_focus=True):
         today = self._screen.host.clock().date()
         article = self.query_one("#labelling-article", ReadingPane)
         article.border_title = Content(sitting.article.source_type)
-        article.put(Text(f"{one_line(sitting.article.title)}\n", style="bold") + whole(sitting.article, today))
+        article.put(Text.assemble((one_line(sitting.article.title), "bold"), "\n", whole(sitting.article, today)))
         articles = f"{count(sitting.labelled_articles)} of {count(sitting.articles)} articles"
         title = f"{count(sitting.labelled_pairs)} labelled, on {articles}"
         if sitting.of > SLOTS:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import threading
+from concurrent.futures import CancelledError
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from stratos_tui.jobs import spawn
@@ -45,7 +47,16 @@ def _follow(
     code = process.wait()
     if not app.is_running:
         return
-    own = next((job for job in jobs.latest(screen.store) if job.id > before and job.pid == process.pid), None)
+    # the app may be left while the last words are on their way
+    with suppress(RuntimeError, CancelledError):
+        _say_how_it_ended(app, screen, arguments, (code, process.pid), before, again)
+
+
+def _say_how_it_ended(
+    app: App[Any], screen: PhaseScreen[Any], arguments: list[str], ended: tuple[int, int], before: int, again: str
+) -> None:
+    code, pid = ended
+    own = next((job for job in jobs.latest(screen.store) if job.id > before and job.pid == pid), None)
     if own is not None and own.state == "failed":
         app.call_from_thread(screen.fail, own.error, again)
     elif own is not None and own.state == "canceled":

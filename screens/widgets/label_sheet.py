@@ -25,8 +25,8 @@ DISAGREES_TENTHS = 20
 """Two scores of one pair that differ by as much as a contrast pair's (decisions.md, definitions)."""
 WIDE = 66
 """Cells from which kinds and bars have room."""
-YOURS_WIDE, YOURS = 14, 8
-"""Cells of the operator's score, with a bar and without."""
+SOURCE = 10
+"""Cells of one other source's column."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,51 +84,55 @@ class LabelSheet(Widget):
 
     def render(self) -> Text:
         """Draw the sheet for the width that there is."""
-        state, width = self.state, self.size.width
-        wide = width >= WIDE
-        kind = "kind".ljust(10) if wide else ""
-        yours = "yours".ljust(YOURS_WIDE if wide else YOURS)
-        lines = [Text(f"   {_name('profile', width)}{kind}{yours}  theirs", style=f"bold {DIM}")]
-        lines += [self._line(slot, profile, width, wide) for slot, profile in enumerate(state.profiles)]
-        prompt = self._prompt()
-        prompt.append("\n" * (2 - len(prompt.wrap(self.app.console, max(width, 1)))))
-        return Text("\n").join([*lines, Text(""), prompt, contrast(list(state.given.values()))])
+        state, shape = self.state, _Shape(self.size.width)
+        sources = self._sources()[: shape.sources]
+        head = Text("   ", style=DIM).append(_fit("profile", shape.name))
+        head.append(_fit("kind", shape.kind)).append(_fit("yours", shape.yours))
+        for source in sources:
+            named = Text("  ").append_text(provenance(source))
+            named.truncate(SOURCE - 1, overflow="ellipsis", pad=True)
+            head.append_text(named).append(" ")
+        lines = [head, *(self._line(slot, sources, shape) for slot in range(len(state.profiles)))]
+        for line in lines:
+            line.truncate(shape.width, overflow="ellipsis")
+        prompt = list(self._prompt().wrap(self.app.console, shape.width))[:2]
+        lines += [Text(""), *prompt, *[Text("")] * (2 - len(prompt)), contrast(list(state.given.values()))]
+        return Text("\n", no_wrap=True).join(lines)
 
-    def _line(self, slot: int, profile: Profile, width: int, wide: bool) -> Text:
-        state = self.state
-        here = slot == state.cursor
-        armed = state.entry is not None and state.entry.slot == slot
-        line = Text("▌" if here else " ", no_wrap=True, overflow="crop")
-        line.append(f"{key_of(slot)} ", style="bold")
-        line.append(_name(profile.id, width))
-        if wide:
-            line.append(profile.kind.ljust(10), style=DIM)
-        own, cells = state.given.get(profile.id), YOURS_WIDE if wide else YOURS
-        if armed and state.entry is not None:
-            line.append(f"{state.entry.typed:>4} ", style="bold reverse").append(" " * (cells - 5))
+    def _sources(self) -> list[str]:
+        """Return who else has scored a profile of this sheet: labels first, in the order in which they were read."""
+        found = [each for profile in self.state.profiles for each in self.state.theirs.get(profile.id, ())]
+        return list(dict.fromkeys(each.source for each in sorted(found, key=lambda each: each.kind != "label")))
+
+    def _line(self, slot: int, sources: Sequence[str], shape: _Shape) -> Text:
+        state, profile = self.state, self.state.profiles[slot]
+        own, here = state.given.get(profile.id), slot == state.cursor
+        line = Text("▌" if here else " ").append(f"{key_of(slot)} ", style="bold")
+        line.append(_fit(profile.id, shape.name))
+        line.append(_fit(profile.kind, shape.kind), style=DIM)
+        if state.entry is not None and state.entry.slot == slot:
+            line.append(f"{state.entry.typed:>4} ", style="bold reverse").append(" " * (shape.yours - 5))
         elif own is None:
-            line.append("   —".ljust(cells), style=DIM)
+            line.append("   —".ljust(shape.yours), style=DIM)
         else:
-            line.append_text(score_text(own, cells=5 if wide else 0)).append("  ")
-        line.append_text(self._theirs(profile, own, wide))
+            given = score_text(own, cells=shape.bar)
+            line.append_text(given).append(" " * (shape.yours - given.cell_len))
+        others = {each.source: each.tenths for each in state.theirs.get(profile.id, ())}
+        for source in sources:
+            line.append_text(self._other(others.get(source), own))
         if here:
             line.stylize(Style(bold=True))
         return line
 
-    def _theirs(self, profile: Profile, own: int | None, wide: bool) -> Text:
-        references = self.state.theirs.get(profile.id, ())
-        if self.state.blind and own is None and references:
-            return Text("  hidden until you have one" if wide else "  hidden", style=DIM)
-        text = Text()
-        for reference in references[: 2 if wide else 1]:
-            differs = own is not None and abs(own - reference.tenths) >= DISAGREES_TENTHS
-            text.append("≠ " if differs else "  ", style=f"bold {WARN}")
-            if wide:
-                text.append_text(score_text(reference.tenths, cells=0)).append(" ")
-            else:
-                text.append(f"{points(reference.tenths)} ")
-            text.append_text(provenance(reference.source))
-        return text
+    def _other(self, tenths: int | None, own: int | None) -> Text:
+        if tenths is None:
+            return Text("     —".ljust(SOURCE), style=DIM)
+        if self.state.blind and own is None:
+            return Text("  hidden".ljust(SOURCE), style=DIM)
+        differs = own is not None and abs(own - tenths) >= DISAGREES_TENTHS
+        cell = Text("≠ " if differs else "  ", style=f"bold {WARN}")
+        cell = Text.assemble(cell, score_text(tenths, cells=0))
+        return cell.append(" " * (SOURCE - cell.cell_len))
 
     def _prompt(self) -> Text:
         state = self.state
@@ -160,7 +164,18 @@ def contrast(given: Sequence[int]) -> Text:
     )
 
 
-def _name(name: str, width: int) -> str:
-    fitted = Text(one_line(name))
-    fitted.truncate(27 if width >= WIDE else max(width - 27, 12), overflow="ellipsis", pad=True)
-    return f"{fitted.plain} "
+class _Shape:
+    """How many cells each column of the sheet has, in a width."""
+
+    def __init__(self, width: int) -> None:
+        self.width = max(width, 1)
+        wide = width >= WIDE
+        self.kind, self.yours, self.bar = (9, 13, 5) if wide else (0, 7, 0)
+        self.name = 27 if wide else max(width - 3 - self.yours - SOURCE, 8)
+        self.sources = max((width - 3 - self.name - self.kind - self.yours) // SOURCE, 1)
+
+
+def _fit(text: str, cells: int) -> str:
+    fitted = Text(one_line(text))
+    fitted.truncate(max(cells - 1, 0), overflow="ellipsis", pad=True)
+    return f"{fitted.plain} " if cells else ""

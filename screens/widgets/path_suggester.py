@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from pathlib import Path
 
 from textual.suggester import Suggester
 
@@ -28,7 +29,7 @@ def completed(typed: str) -> str | None:
         # a name that is not text cannot be typed either, and a control character must not reach the terminal
         names = sorted(
             entry.name + ("/" if entry.is_dir() else "")
-            for entry in os.scandir(os.path.expanduser(f"{folder}{slash}") or ".")
+            for entry in os.scandir(Path(f"{folder}{slash}" or ".").expanduser())
             if entry.name.startswith(start) and entry.name.isprintable()
         )
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""What ``stratos doctor`` looks at: what is installed, reachable and configured, and what a missing part would enable."""
+"""What ``stratos doctor`` looks at: what is installed, reachable and configured, and what each part is for."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import importlib.metadata
 import os
 import platform
 import shutil
-
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
@@ -32,7 +31,7 @@ class Check:
 
 
 def run_checks(store_path: Path) -> list[Check]:
-    """Look at everything once; takes at most about a second, loads no model and sends nothing but one local question."""
+    """Look at everything once; takes about a second at most, loads no model, sends one question to this machine."""
     return [
         Check("python", True, platform.python_version(), "everything", True),
         _store(store_path),

@@ -1,4 +1,4 @@
-"""``stratos distill`` and ``stratos rejections``: asking a teacher, and what is done about answers that were refused."""
+"""``stratos distill`` and ``stratos rejections``: asking a teacher, and what is done about refused answers."""
 
 from __future__ import annotations
 

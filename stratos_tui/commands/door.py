@@ -83,7 +83,7 @@ def group() -> Callable[[Callable[[], None]], click.Group]:
     def decorate(function: Callable[[], None]) -> click.Group:
         @door_options
         @wraps(function)
-        def opened(door: Door) -> None:
+        def opened(_: Door) -> None:
             function()
 
         return click.group()(opened)

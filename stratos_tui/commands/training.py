@@ -38,7 +38,7 @@ def preflight(door: Door, dataset_id: int | None, base: str) -> int:
             store,
             "preflight",
             {"dataset": which, "base": base},
-            lambda tell: {
+            lambda _: {
                 "dataset": which,
                 "base": base,
                 "checks": [asdict(check) for check in run_checks(store, which, base)],

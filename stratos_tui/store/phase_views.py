@@ -43,8 +43,12 @@ class Evaluable:
 
 
 def pair_count(store: Store) -> int:
-    """Return how many pairs there are: every article with every profile."""
-    return int(store.value("SELECT (SELECT count(*) FROM articles) * (SELECT count(*) FROM profiles)"))
+    """Return how many pairs a teacher may be asked about: every article with every profile that was not imported."""
+    return int(
+        store.value(
+            "SELECT (SELECT count(*) FROM articles) * (SELECT count(*) FROM profiles WHERE origin != 'imported')"
+        )
+    )
 
 
 def batch_states(store: Store, batch_ids: Sequence[int]) -> dict[int, dict[str, int]]:

@@ -37,8 +37,8 @@ class Recipe:
     """Every setting of a run that someone could ask about. Learning-rate times are in optimizer steps.
 
     ``adapter`` is ``dora`` for a base model on disk and ``none`` where all weights are trained. ``batch`` is the
-    effective batch; ``micro_batch`` of it are computed at once. ``evaluations`` is how often a run is evaluated and saved,
-    never further apart than ``max_eval_steps``. ``eval_examples`` limits the held-out rows whose loss is taken then
+    effective batch; ``micro_batch`` of it are computed at once. ``evaluations`` is how often a run is evaluated and
+    saved, never further apart than ``max_eval_steps``. ``eval_examples`` limits the held-out rows whose loss is taken then
     (0: all). ``threads`` is fixed because another number of threads adds numbers up in another order; 0 leaves it to
     the machine. ``overridden`` names preflight checks that may fail.
     """

@@ -41,7 +41,8 @@ def main() -> None:
     run = runs.get(store, given.run)
     if run is None:
         sys.exit(f"run {given.run} does not exist in {given.db}")
-    if given.lock is None and launch.take_lock(launch.folder_of(store, run.id)) is None:
+    lock = launch.take_lock(launch.folder_of(store, run.id)) if given.lock is None else given.lock
+    if lock is None:
         sys.exit(f"run {run.id} is being trained by another process")
     runs.begin(store, run.id, os.getpid())
     try:
@@ -51,6 +52,9 @@ def main() -> None:
         cause = str(error) if isinstance(error, (StratosError, OSError)) else f"{type(error).__name__}: {error}"
         runs.finish(store, run.id, "failed", error=cause.strip().splitlines()[0] if cause.strip() else "unknown")
         sys.exit(1)
+    finally:
+        # the run is closed: whoever resumes it need not wait until this process has unloaded everything
+        os.close(lock)
 
 
 def train(store: Store, run: runs.Run) -> None:

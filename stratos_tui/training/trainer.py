@@ -102,8 +102,8 @@ class CurriculumTrainer(SFTTrainer):  # type: ignore[misc]
     ) -> Any:
         """Return TRL's own loss; on a CPU from the supervised positions alone.
 
-        TRL projects every position onto the vocabulary there and drops the unsupervised ones behind it, which made a step
-        of the nano base 2.2 times as long (trl, ``add_fused_lm_head``: only Triton devices leave them out).
+        TRL projects every position onto the vocabulary there and drops the unsupervised ones behind it, which made a
+        step of the nano base 2.2 times as long (trl, ``add_fused_lm_head``: only Triton devices leave them out).
         """
         if not self.args.use_cpu or return_outputs or self.is_fsdp_enabled or self.aux_loss_enabled:
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)

@@ -92,9 +92,7 @@ def rows() -> tuple[Row, ...]:
             fetched=date.fromisoformat(raw["fetched"]),
             deadline=None if raw["deadline"] is None else date.fromisoformat(raw["deadline"]),
             tenths={profile: round(pair["score"] * 10) for profile, pair in raw["expected"].items()},
-            reasons={
-                profile: pair["reason"] for profile, pair in raw["expected"].items() if "reason" in pair
-            },
+            reasons={profile: pair["reason"] for profile, pair in raw["expected"].items() if "reason" in pair},
         )
         for stem, raw in raw_rows()
     )

@@ -51,7 +51,12 @@ async def test_the_profile_under_the_cursor_shows_its_fields_its_prompts_and_wha
         await settle(pilot)
         await pilot.press("j")
         await settle(pilot)
-        for words in ("Emergency room (ER) registered nurse", "Memorial Hermann", "100 expected labels", "run 1 scores"):
+        for words in (
+            "Emergency room (ER) registered nurse",
+            "Memorial Hermann",
+            "100 expected labels",
+            "run 1 scores",
+        ):
             assert words in shown(pilot, "detail")
         for wording in (0, 1, 2, 3, 0):
             assert shown(pilot, "prompt") == " ".join(system_prompt(nurse, wording).split())

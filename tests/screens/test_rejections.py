@@ -229,3 +229,18 @@ async def test_enter_opens_the_answer_on_a_small_terminal_too(app: StratosApp, s
         await pilot.press("enter")
         await settle(pilot)
         assert app.focused is app.screen.query_one("#answer")
+
+
+async def test_what_is_planned_again_is_missing_in_the_next_phase_of_asking(app: StratosApp, settle: Settle) -> None:
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("4")
+        await settle(pilot)
+        before = pane(app, "plan")
+        await pilot.press("5")
+        await settle(pilot)
+        await pilot.press("r")
+        await settle(pilot)
+        await pilot.press("4")
+        await settle(pilot)
+        assert "missing  787" in before
+        assert "missing  787" in pane(app, "plan")

@@ -23,7 +23,12 @@ async def test_pieces_become_wrapped_lines_without_the_tags_around_a_trace() -> 
     app = OnePane()
     async with app.run_test(size=(24, 12)) as pilot:
         view = app.query_one(TraceView)
-        for piece in ("<thi", "nk>\nPROFILE: a b", "\nANALYSIS:\n- Topic rele", "vance: STRONG — CPEG = CPEG? yes\n</thi"):
+        for piece in (
+            "<thi",
+            "nk>\nPROFILE: a b",
+            "\nANALYSIS:\n- Topic rele",
+            "vance: STRONG — CPEG = CPEG? yes\n</thi",
+        ):
             view.write(piece)
         view.write("nk>\n\nSCORE: 9.5")
         await flushed(pilot)
@@ -36,7 +41,10 @@ async def test_pieces_become_wrapped_lines_without_the_tags_around_a_trace() -> 
             "",
             "SCORE: 9.5",
         ]
-        assert view.text == "<think>\nPROFILE: a b\nANALYSIS:\n- Topic relevance: STRONG — CPEG = CPEG? yes\n</think>\n\nSCORE: 9.5"
+        assert (
+            view.text
+            == "<think>\nPROFILE: a b\nANALYSIS:\n- Topic relevance: STRONG — CPEG = CPEG? yes\n</think>\n\nSCORE: 9.5"
+        )
         await pilot.resize_terminal(60, 12)
         await pilot.pause()
         assert lines(view)[2] == "- Topic relevance: STRONG — CPEG = CPEG? yes"
