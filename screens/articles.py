@@ -136,6 +136,9 @@ class ArticlesScreen(PhaseScreen[None]):
 
     def action_import(self) -> None:
         """Ask for a file and import it in a process of its own."""
+        if self._import is not None:
+            self.say("an import is under way: the line below shows how far it is")
+            return
         self.app.push_screen(
             PromptScreen(
                 "Import which file?",
@@ -158,8 +161,7 @@ class ArticlesScreen(PhaseScreen[None]):
             self.fail(f"the import could not be started ({error.strerror})", again="i")
             return
         self.say(f"importing {one_line(str(path))}")
-        if self._looking is None:
-            self._looking = self.set_interval(IMPORT_LOOK_SECONDS, self._look_at_import)
+        self._looking = self.set_interval(IMPORT_LOOK_SECONDS, self._look_at_import)
 
     def _look_at_import(self) -> None:
         process = self._import
@@ -167,7 +169,6 @@ class ArticlesScreen(PhaseScreen[None]):
             self._import = None
             if self._looking is not None:
                 self._looking.stop()
-                self._looking = None
             self._errands.do(lambda: self._find_import(process.pid), lambda job: self._imported(process, job))
 
     def _find_import(self, pid: int | None) -> Job | None:

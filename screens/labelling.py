@@ -57,7 +57,13 @@ class Labelling(Container, can_focus=True):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("1", "press('digit', '1')", "profile", key_display="1-9 0", tooltip="Choose a profile, then its score"),
         *(Binding(digit, f"press('digit', '{digit}')", show=False) for digit in "234567890"),
-        Binding("n", "press('band', 'noise')", "band", key_display="n l m h c", tooltip="n: noise, 0.5"),
+        Binding(
+            "n",
+            "press('band', 'noise')",
+            "band",
+            key_display="n l m h c",
+            tooltip="A band: noise 0.5, low 3.5, moderate 6.2, high 8.0, critical 9.5",
+        ),
         Binding("l", "press('band', 'low')", "low, 3.5", show=False),
         Binding("m", "press('band', 'moderate')", "moderate, 6.2", show=False),
         Binding("h", "press('band', 'high')", "high, 8.0", show=False),
@@ -256,29 +262,42 @@ class Labelling(Container, can_focus=True):
         self._screen.say("")
         self._number += 1
         self._unread += [_Written(self._number, self._article_id, *score) for score in scores.items()]
-        self._errands.do(write)
         self._show_given()
         state = self._state
         if None not in scores.values():
             ahead = [*range(state.cursor + 1, len(state.profiles)), *range(state.cursor)]
             free = [slot for slot in ahead if state.profiles[slot].id not in state.given]
             self._set(cursor=free[0] if free else state.cursor, entry=None)
-        if not was_complete and not state.missing:
-            self._next()
-        else:
+        if was_complete or state.missing:
+            self._errands.do(write, lost=self._lost)
             self._read()
+        else:
+            self._next(write)
 
-    def _next(self) -> None:
+    def _next(self, write: Callable[[], object]) -> None:
+        """Store the article's last missing scores and go on to the next article that misses some."""
         listing, here, store = self._listing, self._article_id, self._screen.store
         ids = [profile.id for profile in self._state.profiles]
-        if listing is not None and self._sitting is not None:
-            title = Text(one_line(self._sitting.article.title))
-            title.truncate(TITLE_CELLS, overflow="ellipsis")
-            self._go(
-                lambda: next_to_label(store, listing, here, ids),
-                none="✓ every article of this list has a score for each of these profiles",
-                said=f"✓ done: {title.plain} · u takes the last step back",
-            )
+        title = Text(one_line(self._sitting.article.title if self._sitting else ""))
+        title.truncate(TITLE_CELLS, overflow="ellipsis")
+
+        def onwards() -> Place | None:
+            write()
+            return next_to_label(store, listing, here, ids) if listing is not None else None
+
+        self._go(
+            onwards,
+            none="✓ every article of this list has a score for each of these profiles",
+            said=f"✓ done: {title.plain} · u takes the last step back",
+        )
+
+    def _lost(self) -> None:
+        """Nothing was stored: show what is, and forget what was typed for what should have come."""
+        self._unread.clear()
+        self._held.clear()
+        self._moving = False
+        if self._article_id:
+            self._read()
 
     # reading and showing
 
@@ -292,7 +311,7 @@ class Labelling(Container, can_focus=True):
             article_id = place.article_id if place else here
             return place, sit(store, article_id, sheet) if article_id else None
 
-        self._errands.do(read, lambda found: self._arrived(*found, none, said), lost=self._settle)
+        self._errands.do(read, lambda found: self._arrived(*found, none, said), lost=self._lost)
 
     def _arrived(self, place: Place | None, sitting: Sitting | None, none: str, said: str) -> None:
         self._unread.clear()
@@ -332,7 +351,7 @@ class Labelling(Container, can_focus=True):
         self._sitting, self._article_id = sitting, sitting.article.id
         today = self._screen.host.clock().date()
         article = self.query_one("#labelling-article", ReadingPane)
-        article.border_title = Content(sitting.article.source_type)
+        article.border_title = Content(sitting.article.id)
         article.put(Text.assemble((one_line(sitting.article.title), "bold"), "\n", whole(sitting.article, today)))
         articles = f"{count(sitting.labelled_articles)} of {count(sitting.articles)} articles"
         title = f"{count(sitting.labelled_pairs)} labelled, on {articles}"

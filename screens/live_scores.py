@@ -97,6 +97,14 @@ class LiveScores:
         ids = [task.profile.id for task in batch]
         viewer = self._viewer
         viewer.waiting(ids, "asking")
+        try:
+            return await self._follow(scorer, batch, ids)
+        except OSError as error:
+            viewer.unanswered(ids, f"the scoring process could not be started ({error.strerror})")
+            return False
+
+    async def _follow(self, scorer: str, batch: list[Task], ids: list[str]) -> bool:
+        viewer = self._viewer
         async with aclosing(self._live.request(scorer, batch)) as events:
             async for event in events:
                 match event:

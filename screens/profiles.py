@@ -182,11 +182,11 @@ class ProfilesScreen(PhaseScreen[Snapshot]):
 
     def action_wording(self) -> None:
         """Show the next wording; where only one pane fits, the prompt takes the profile's place, and gives it back."""
-        if self.has_class("-narrow") and not self.has_class("-prompt"):
+        if self.has_class("-narrow") and not self.has_class("-prompt") and self._draft is None:
             self.add_class("-prompt")
         else:
             self._wording = (self._wording + 1) % WORDINGS
-            self.set_class(self._wording != CANONICAL_WORDING, "-prompt")
+            self.set_class(self._wording != CANONICAL_WORDING and self._draft is None, "-prompt")
         self._draw_prompt(self._draft or self._profile, top=True)
 
     def action_edit(self) -> None:

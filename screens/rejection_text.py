@@ -109,6 +109,9 @@ def _marked(found: RejectedAnswer) -> Text:
         return Text("(nothing came back)", style=DIM)
     if start == end == 0:
         return literal(found.text)
+    inside = found.text[start:end]
+    if inside.strip():
+        start, end = start + len(inside) - len(inside.lstrip()), end - len(inside) + len(inside.rstrip())
     # each part is cleaned by itself: cleaning may change lengths, and the span counts the raw characters
     text = literal(found.text[:start])
     text.append(OPEN, style=f"bold {WARN}")

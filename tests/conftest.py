@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -12,6 +13,28 @@ import pytest
 
 from stratos_tui.profiles.shipped import load_shipped, shipped_articles, shipped_profiles
 from stratos_tui.store.db import Store, open_store
+
+DIE = """
+import os, signal
+from stratos_tui.store import runs
+
+put, finish = runs.put_point, runs.finish
+
+def die_at(point):
+    if os.environ["DIE_AT"] == point:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+def put_point(store, run_id, point):
+    put(store, run_id, point)
+    die_at(f"{point.split} {point.step}")
+
+def finish_run(store, run_id, state, **what):
+    die_at(state)
+    finish(store, run_id, state, **what)
+
+runs.put_point, runs.finish = put_point, finish_run
+"""
+"""What a training process runs before anything else, as its sitecustomize."""
 
 
 @pytest.fixture
@@ -59,3 +82,18 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tokenizer.save_pretrained(str(folder))
     build_model(tokenizer, shape, seed=0).save_pretrained(str(folder))
     return folder
+
+
+@pytest.fixture
+def die_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Have the next training process end itself by kill -9 right after it stored ``train N``, ``eval N`` or before
+    it closes its run as ``done``; an empty point lets it live."""
+    hook = tmp_path / "hook"
+    hook.mkdir()
+    (hook / "sitecustomize.py").write_text(DIE)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(hook), *filter(None, [os.environ.get("PYTHONPATH")])]))
+
+    def at(point: str) -> None:
+        monkeypatch.setenv("DIE_AT", point)
+
+    return at

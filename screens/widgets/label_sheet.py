@@ -89,9 +89,9 @@ class LabelSheet(Widget):
         head = Text("   ", style=DIM).append(_fit("profile", shape.name))
         head.append(_fit("kind", shape.kind)).append(_fit("yours", shape.yours))
         for source in sources:
-            named = Text("  ").append_text(provenance(source))
+            named = provenance(source)
             named.truncate(SOURCE - 1, overflow="ellipsis", pad=True)
-            head.append_text(named).append(" ")
+            head.append_text(Text.assemble(named, " "))
         lines = [head, *(self._line(slot, sources, shape) for slot in range(len(state.profiles)))]
         for line in lines:
             line.truncate(shape.width, overflow="ellipsis")
@@ -157,10 +157,9 @@ def contrast(given: Sequence[int]) -> Text:
     ordered = sorted(given)
     apart = sum(high - low >= DISAGREES_TENTHS for at, low in enumerate(ordered) for high in ordered[at + 1 :])
     spread = ordered[-1] - ordered[0]
+    pairs = len(given) * (len(given) - 1) // 2
     return Text.assemble(
-        ("contrast ", DIM),
-        (f"{points(spread)} points", "bold"),
-        (f" · {apart} of {len(given) * (len(given) - 1) // 2} pairs 2.0+ apart", DIM),
+        ("contrast ", DIM), (f"{points(spread)} points", "bold"), (f" · {apart} of {pairs} pairs", DIM)
     )
 
 

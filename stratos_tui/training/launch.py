@@ -17,7 +17,7 @@ from stratos_tui.progress import Report
 from stratos_tui.store import datasets, runs
 from stratos_tui.store.db import Store
 from stratos_tui.training import bases
-from stratos_tui.training.recipes import NANO, recipe_for
+from stratos_tui.training.recipes import NANO, epochs_for, recipe_for
 
 MODEL = "model"
 """The folder of a finished run's model, inside the run's folder."""
@@ -57,7 +57,8 @@ def create(store: Store, dataset_id: int, base: str = NANO, overrides: Mapping[s
     dataset = datasets.get(store, dataset_id)
     if dataset is None:
         raise StratosError(f"there is no dataset {dataset_id}; `stratos dataset build` makes one")
-    params = recipe_for(base, overrides).params()
+    epochs = epochs_for(base, datasets.count(store, dataset_id, "train"))
+    params = recipe_for(base, {**epochs, **(overrides or {})}).params()
     made_from = json.dumps([dataset.digest, bases.identity(base), params], sort_keys=True)
     return runs.add(store, dataset_id, base, params, hashlib.sha256(made_from.encode()).hexdigest())
 
@@ -79,8 +80,7 @@ def resume(store: Store, run_id: int) -> None:
     Raises:
         StratosError: there is no such run, or its folder cannot be written.
     """
-    run = _known(store, run_id)
-    if run.state == "done":
+    if _known(store, run_id).state == "done":
         return
     folder = folder_of(store, run_id)
     lock = take_lock(folder)
@@ -91,6 +91,9 @@ def resume(store: Store, run_id: int) -> None:
     if lock is None:
         return
     try:
+        run = _known(store, run_id)
+        if run.state == "done":
+            return
         runs.queue(store, run_id, str(folder))
         with (folder / LOG).open("ab") as log:
             process = subprocess.Popen(
@@ -113,9 +116,10 @@ def resume(store: Store, run_id: int) -> None:
 
 def stop(store: Store, run_id: int) -> None:
     """Ask a run's process to write a checkpoint and stop; a run that no process trains is closed as stopped."""
+    running = alive(store, run_id)
     run = _known(store, run_id)
     runs.request_stop(store, run_id)
-    if run.state in ("queued", "running") and not alive(store, run_id):
+    if run.state in ("queued", "running") and not running:
         runs.finish(store, run_id, "stopped")
 
 

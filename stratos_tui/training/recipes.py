@@ -38,9 +38,9 @@ class Recipe:
 
     ``adapter`` is ``dora`` for a base model on disk and ``none`` where all weights are trained. ``batch`` is the
     effective batch; ``micro_batch`` of it are computed at once. ``evaluations`` is how often a run is evaluated and
-    saved, never further apart than ``max_eval_steps``. ``eval_examples`` limits the held-out rows whose loss is taken then
-    (0: all). ``threads`` is fixed because another number of threads adds numbers up in another order; 0 leaves it to
-    the machine. ``overridden`` names preflight checks that may fail.
+    saved, never further apart than ``max_eval_steps``. ``eval_examples`` limits the held-out rows whose loss is taken
+    then (0: all). ``threads`` is fixed because another number of threads adds numbers up in another order; 0 leaves
+    it to the machine. ``overridden`` names preflight checks that may fail.
     """
 
     adapter: Literal["dora", "none"]
@@ -135,6 +135,19 @@ NANO_RECIPE = Recipe(
     seed=0,
     shape=NanoShape(),
 )
+
+
+NANO_ROWS = 3_600
+"""Rows that a nano run sees in all, where its build has fewer: what two cores train in some minutes (measured)."""
+NANO_EPOCHS = 2
+"""A nano run's least number of epochs: the first alone is in the curriculum's order (decisions.md, 5)."""
+
+
+def epochs_for(base: str, rows: int) -> dict[str, object]:
+    """Return how often a build of ``rows`` rows is gone through, as an override: a large one less often by nano."""
+    if base != NANO or not rows:
+        return {}
+    return {"epochs": min(NANO_RECIPE.epochs, max(NANO_EPOCHS, round(NANO_ROWS / rows)))}
 
 
 def recipe_for(base: str, overrides: Mapping[str, object] | None = None) -> Recipe:

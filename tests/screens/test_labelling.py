@@ -113,7 +113,7 @@ async def test_the_rest_gets_noise_and_the_next_unlabelled_article_comes_by_itse
         assert found[first, "kuwait_cpeg"] == 95
         assert [found[first, each.id] for each in profiles.load(prepared)[1:]] == [5] * 9
         assert {key: value for key, value in found.items() if key[0] == third} == {(third, "munich_mecheng"): 66}
-        assert str(app.screen.query_one("#labelling-article").border_title) == "official"
+        assert str(app.screen.query_one("#labelling-article").border_title) == third
 
 
 async def test_undo_takes_back_a_step_whole_also_after_a_restart(
@@ -253,6 +253,34 @@ async def test_more_than_ten_profiles_come_ten_at_a_time(
         await pilot.press("full_stop")
         await settle(pilot)
         assert {profile for article, profile in given(prepared) if article == first} == {"more_0", "more_1", "more_2"}
+
+
+async def test_scores_that_cannot_be_stored_are_not_shown_as_stored(
+    app: StratosApp, prepared: Store, settle: Settle, labelling: Settle
+) -> None:
+    first = newest(prepared)[0]
+    async with app.run_test(size=(120, 40)) as pilot:
+        await labelling(pilot)
+        await pilot.press("1", "9", "5")
+        await settle(pilot)
+        with prepared.write() as connection:
+            connection.execute(
+                "CREATE TRIGGER broken BEFORE INSERT ON label_history BEGIN SELECT RAISE(ABORT, 'the disk broke'); END"
+            )
+        await pilot.press("2", "9", "5")
+        await settle(pilot)
+        assert "the disk broke" in notice(pilot)
+        assert sheet(pilot).state.given == {"kuwait_cpeg": 95}
+        # nor is the article left as if it were done
+        await pilot.press("full_stop")
+        await settle(pilot)
+        assert "the disk broke" in notice(pilot)
+        assert sheet(pilot).state.given == {"kuwait_cpeg": 95}
+        with prepared.write() as connection:
+            connection.execute("DROP TRIGGER broken")
+        await pilot.press("2", "9", "5")
+        await settle(pilot)
+        assert given(prepared) == {(first, "kuwait_cpeg"): 95, (first, "texas_nurse"): 95}
 
 
 async def test_a_kill_right_after_a_key_loses_nothing_that_was_shown_as_stored(store: Store) -> None:

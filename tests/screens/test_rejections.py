@@ -73,7 +73,7 @@ async def test_reasons_are_counted_and_narrow_the_list(app: StratosApp, settle: 
     [
         ("scored 5.0", "not 5.0", "⟦SCORE: 5.0 | REASON:"),
         ("too short", "at least 15", "⟦Noise.⟧"),
-        ("no score", "SCORE: 0.0 to 10.0", "I would rather not give a number.⟧"),
+        ("no score", "SCORE: 0.0 to 10.0", "⟦I would rather not give a number.⟧"),
         ("trace unclosed", "</think>", "⟦<think>"),
     ],
 )

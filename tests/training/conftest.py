@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -23,28 +22,6 @@ from stratos_tui.store.runs import Point, Run
 TEACHER = "rubric"
 ARTICLES = {"train": 4, "eval": 1}
 READERS = 8
-
-DIE = """
-import os, signal
-from stratos_tui.store import runs
-
-put, finish = runs.put_point, runs.finish
-
-def die_at(point):
-    if os.environ["DIE_AT"] == point:
-        os.kill(os.getpid(), signal.SIGKILL)
-
-def put_point(store, run_id, point):
-    put(store, run_id, point)
-    die_at(f"{point.split} {point.step}")
-
-def finish_run(store, run_id, state, **what):
-    die_at(state)
-    finish(store, run_id, state, **what)
-
-runs.put_point, runs.finish = put_point, finish_run
-"""
-"""What a training process runs before anything else, as its sitecustomize."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,21 +102,6 @@ def undisturbed(built_file: Path, tmp_path_factory: pytest.TempPathFactory, tiny
     found = Undisturbed(path, run, attached, runs.points(store, run_id, "train"), runs.points(store, run_id, "eval"))
     store.close()
     return found
-
-
-@pytest.fixture
-def die_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    """Have the next training process end itself by kill -9 right after it stored ``train N``, ``eval N`` or before
-    it closes its run as ``done``; an empty point lets it live."""
-    hook = tmp_path / "hook"
-    hook.mkdir()
-    (hook / "sitecustomize.py").write_text(DIE)
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(hook), *filter(None, [os.environ.get("PYTHONPATH")])]))
-
-    def at(point: str) -> None:
-        monkeypatch.setenv("DIE_AT", point)
-
-    return at
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -103,10 +104,9 @@ def test_a_stop_and_a_resume_come_to_the_same(
 def test_a_run_that_no_process_trains_is_seen_and_closed(built: Store, tiny: dict[str, object]) -> None:
     run_id = launch.create(built, 1, "nano", tiny)
     assert not launch.alive(built, run_id)
-    gone = os.fork()
-    if not gone:
-        os._exit(0)
-    os.waitpid(gone, 0)
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    gone = ended.pid
     runs.begin(built, run_id, gone)
     seen = runs.get(built, run_id)
     assert seen is not None
@@ -125,17 +125,17 @@ def test_a_run_that_no_process_trains_is_seen_and_closed(built: Store, tiny: dic
     assert [run.state for run in runs.load(built)] == ["stopped"]
 
 
-def test_whoever_watches_may_leave_and_the_lock_falls_with_its_holder(built: Store, tiny: dict[str, object]) -> None:
+def test_a_run_is_taken_for_alive_as_long_as_somebody_holds_its_lock(built: Store, tiny: dict[str, object]) -> None:
     folder = launch.folder_of(built, launch.create(built, 1, "nano", tiny))
     lock = launch.take_lock(folder)
     assert lock is not None
     assert launch.take_lock(folder) is None
-    child = os.fork()
-    if not child:
-        signal.pause()
-        os._exit(0)
+    holder = subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"], pass_fds=(lock,))
     os.close(lock)
     assert launch.alive(built, 1)
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
+    # a starter that finds it held starts nothing
+    launch.resume(built, 1)
+    assert not (folder / launch.LOG).exists()
+    holder.kill()
+    holder.wait()
     assert not launch.alive(built, 1)

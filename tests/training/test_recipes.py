@@ -5,7 +5,7 @@ import json
 import pytest
 
 from stratos_tui.errors import StratosError
-from stratos_tui.training.recipes import DORA_RECIPE, NANO, NANO_RECIPE, from_params, recipe_for
+from stratos_tui.training.recipes import DORA_RECIPE, NANO, NANO_RECIPE, epochs_for, from_params, recipe_for
 
 
 def test_nano_trains_all_weights_and_any_other_base_takes_the_plans_adapter() -> None:
@@ -54,3 +54,8 @@ def test_a_setting_that_is_none_or_of_another_type_is_refused(base: str, name: s
     with pytest.raises(StratosError) as refused:
         recipe_for(base, {name: value})
     assert says in str(refused.value)
+
+
+def test_nano_goes_through_a_large_build_less_often_and_never_once() -> None:
+    assert [epochs_for(NANO, rows)["epochs"] for rows in (40, 900, 1_800, 100_000)] == [4, 4, 2, 2]
+    assert epochs_for("Qwen/Qwen3-8B", 100) == {}
