@@ -21,9 +21,9 @@ from stratos_tui.store import articles, datasets, distill, profiles
 from stratos_tui.store.datasets import DatasetRow
 from stratos_tui.store.db import Store
 
-MAX_REPEATS = 6
-"""How often a pair of a scarce band stands in training at most: further copies taught the nano student by heart."""
-KEEP = 0.5
+MAX_REPEATS = 2
+"""How often a pair stands in training at most: more copies of few pairs cost the nano student its format."""
+KEEP = 1.0
 """The least share of a group's pairs that down-sampling leaves: fewer different examples teach less."""
 CONTRAST_TENTHS = 20
 """Two pairs of one article contrast from this difference of teacher scores on (decisions.md, definitions)."""

@@ -51,13 +51,14 @@ def load_model(base: str, recipe: Recipe, tokenizer: PreTrainedTokenizerBase) ->
         assert recipe.shape is not None
         return nano.build_model(tokenizer, recipe.shape, recipe.seed)
     import torch
+    from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM
 
     # a model given by name loads in fp32 unless the dtype is given
     dtype = torch.bfloat16 if recipe.precision == "bf16" else torch.float32
     try:
         model: Any = AutoModelForCausalLM.from_pretrained(base, dtype=dtype)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, SafetensorError) as error:
         raise StratosError(f"base {base}: cannot be loaded ({_first_line(error)})") from error
     return model
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -99,6 +100,14 @@ def test_a_base_that_cannot_be_read_is_the_cause(built: Store, train: Train, tmp
     run = train(str(base))
     assert run.state == "failed"
     assert run.error.startswith(f"base {base}: has no readable tokenizer")
+
+
+def test_a_base_with_torn_weights_is_the_cause(train: Train, tiny_model: Path, tmp_path: Path) -> None:
+    base = shutil.copytree(tiny_model, tmp_path / "torn")
+    (base / "model.safetensors").write_bytes(b"torn")
+    run = train(str(base), precision="fp32", activation_checkpointing=False)
+    assert run.state == "failed"
+    assert run.error.startswith(f"base {base}: cannot be loaded")
 
 
 def test_a_folder_that_cannot_be_written_is_one_clear_error(built: Store, tiny: dict[str, object]) -> None:
