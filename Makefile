@@ -1,6 +1,5 @@
 # `make run` opens the app (without a terminal: runs the pipeline); `make test` runs every check. Both make .venv.
 PYTHON ?= python3
-PAIRS ?= 1000
 DB ?= stratos.db
 VENV := .venv
 BIN := $(VENV)/bin
@@ -10,7 +9,7 @@ BIN := $(VENV)/bin
 
 run: $(VENV)/.ready
 	@if [ -t 0 ] && [ -t 1 ]; then $(BIN)/stratos --db "$(DB)"; \
-	else $(BIN)/stratos pipeline --pairs $(PAIRS) --db "$(DB)"; fi
+	else $(BIN)/stratos pipeline --db "$(DB)"; fi
 
 test: $(VENV)/.ready lint
 	$(BIN)/python -m pytest --durations=15

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 TEACHER = "rehearsal"
 BASE = "nano"
+DEFAULT_PAIRS = 1_000
+"""What is scored where nobody says how much: the hundred shipped articles for the ten profiles, some minutes' work."""
 PHASES = ("load", "hold out", "distil", "dataset", "train", "validate")
 
 
@@ -34,13 +36,13 @@ class Wanted:
 
     @classmethod
     def parse(cls, pairs: int | None, articles: str | None) -> Wanted:
-        """Read what an operator typed for articles: a number, or ids separated by commas.
+        """Read what an operator typed: how many pairs, and a number of articles or ids separated by commas.
 
         Raises:
             StratosError: neither a positive number nor ids.
         """
         if articles is None:
-            return cls(pairs)
+            return cls(pairs or DEFAULT_PAIRS)
         named = tuple(name for part in articles.split(",") if (name := part.strip()))
         if len(named) == 1 and named[0].isdecimal():
             if int(named[0]) < 1:

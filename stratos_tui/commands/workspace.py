@@ -60,7 +60,7 @@ def status(door: Door) -> None:
 
 
 @click.command()
-@click.option("--pairs", type=click.IntRange(min=1), help="Score at most this many pairs.")
+@click.option("--pairs", type=click.IntRange(min=1), help="Score at most this many pairs; 1,000 unless said.")
 @click.option("--articles", "wanted", help="How many articles, or their ids separated by commas.")
 @door_options
 def pipeline(door: Door, pairs: int | None, wanted: str | None) -> None:
