@@ -12,6 +12,9 @@ from typing import Any
 from stratos_tui.store.db import Store, now
 
 
+DIED = "its process ended without a word; start it again, nothing stored is lost"
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """One piece of long work. ``state`` is queued, running, done, failed or canceled; times are ISO 8601 UTC."""
@@ -56,16 +59,15 @@ def latest(store: Store, limit: int = 20) -> list[Job]:
 def active(store: Store) -> list[Job]:
     """Return jobs that are queued or running, oldest first; one whose process is gone is closed as failed first."""
     found = [_job(row) for row in store.rows("SELECT * FROM jobs WHERE state IN ('queued', 'running') ORDER BY id")]
-    gone = [job for job in found if job.state == "running" and job.pid and not process_alive(job.pid)]
-    for job in gone:
-        finish(
-            store,
-            job.id,
-            "failed",
-            error="its process ended without a word; start it again, nothing stored is lost",
-        )
-    closed = {job.id for job in gone}
-    return [job for job in found if job.id not in closed]
+    gone = {job.id for job in found if job.state == "running" and job.pid and not process_alive(job.pid)}
+    if gone:
+        with store.write() as connection:
+            # one that finished between the two looks has closed itself, and keeps how it ended
+            connection.executemany(
+                "UPDATE jobs SET state = 'failed', error = ?, ended_at = ? WHERE id = ? AND state = 'running'",
+                [(DIED, now(), job_id) for job_id in sorted(gone)],
+            )
+    return [job for job in found if job.id not in gone]
 
 
 def start(store: Store, job_id: int) -> bool:

@@ -66,7 +66,8 @@ def built_file(seeded_file: Path, tmp_path_factory: pytest.TempPathFactory) -> P
         for profile_id in readers
     ]
     distill(store, TEACHER, pairs=pairs)
-    build(store, TEACHER)
+    # every pair once, whatever a build's defaults are: 32 rows to train on
+    build(store, TEACHER, max_repeats=1, keep=1.0)
     store.close()
     return path
 
