@@ -137,7 +137,7 @@ NANO_RECIPE = Recipe(
 )
 
 
-NANO_ROWS = 3_600
+NANO_ROWS = 8_000
 """Rows that a nano run sees in all, where its build has fewer: what two cores train in some minutes (measured)."""
 NANO_EPOCHS = 2
 """A nano run's least number of epochs: the first alone is in the curriculum's order (decisions.md, 5)."""
