@@ -11,7 +11,6 @@ from typing import Any
 
 from stratos_tui.store.db import Store, now
 
-
 DIED = "its process ended without a word; start it again, nothing stored is lost"
 
 
