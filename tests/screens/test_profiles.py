@@ -118,31 +118,7 @@ async def test_what_the_lint_finds_stands_beside_its_field_and_saving_asks_twice
         await settle(pilot)
         assert profiles.revisions(prepared, "texas_nurse")[-1].role.endswith("recent graduate")
         table = app.screen.query_one(VirtualTable)
-        try:
-            await until(
-                pilot, lambda: table.row and table.row.key == "texas_nurse" and "✗ 2" in str(table.row.cells[-1])
-            )
-        except AssertionError:
-            from screens.widgets.listing_table import ListingTable
-
-            lt = app.screen.query_one(ListingTable)
-            sc = app.screen
-            print(
-                "DBG",
-                table.row,
-                table._count,
-                table._generation,
-                lt._busy,
-                lt._again,
-                lt._due,
-                lt._took,
-                sc._loading,
-                sc._stale,
-                sc._data.findings["texas_nurse"],
-                notice(pilot),
-                table._problem,
-            )
-            raise
+        await until(pilot, lambda: table.row and table.row.key == "texas_nurse" and "✗ 2" in str(table.row.cells[-1]))
         assert "but the role says graduate" in shown(pilot, "detail")
 
 
