@@ -226,6 +226,8 @@ class ListingTable(Vertical):
     def _failed(self, event: VirtualTable.Failed) -> None:
         self._busy = False
         self.query_one(".listing--status", Static).update(Text(f"✗ {one_line(event.text)}"), layout=False)
+        if self._again:
+            self.reload()
 
     @on(VirtualTable.Highlighted)
     @on(VirtualTable.Marked)

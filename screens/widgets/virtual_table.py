@@ -29,11 +29,12 @@ from screens.widgets.rows import Column, Row, RowSource
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where a table was when it was refreshed: the cursor's row and position, and the first line in view."""
+    """Where a table was when it was refreshed: the cursor's row and position, the first line in view, and how many."""
 
     key: Hashable
     cursor: int
     top: int
+    visible: int
 
 
 class VirtualTable(ScrollView, can_focus=True):
@@ -196,7 +197,9 @@ class VirtualTable(ScrollView, can_focus=True):
         self._generation += 1
         generation, old, self._source = self._generation, self._source, source
         key = at if at is not None else self.row.key if keep and self.row else None
-        place = _Place(key, self.cursor, self.scroll_offset.y) if keep else _Place(key, 0, 0)
+        # asked here, not in the thread: asking for a size may lay the screen out
+        visible = self._visible
+        place = _Place(key, self.cursor, self.scroll_offset.y, visible) if keep else _Place(key, 0, 0, visible)
         if not keep:
             self.marks.clear()
         self.run_worker(
@@ -393,7 +396,7 @@ class VirtualTable(ScrollView, can_focus=True):
             found = None if place.key is None else source.position(place.key)
             moved = 0 if found is None else found - place.cursor
             top = place.top + moved
-            pages = read_pages(source, (top, top + self._visible, place.cursor + moved))
+            pages = read_pages(source, (top, top + place.visible, place.cursor + moved))
             tell(self._adopt, generation, count, pages, moved)
         except Exception as error:
             tell(self._failed, generation, error)
