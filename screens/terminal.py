@@ -2,10 +2,30 @@
 
 from __future__ import annotations
 
-from codecs import getincrementaldecoder
-from functools import partial
+import os
+from encodings.utf_8 import IncrementalDecoder
+from typing import TYPE_CHECKING
 
 from textual.driver import Driver
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
+
+HUNG_UP = 129
+"""The exit code of a process whose terminal went away: 128 and the number of SIGHUP."""
+
+
+class _Decoder(IncrementalDecoder):
+    """Decodes what a terminal sends, whatever it is; ends the process when the terminal is gone."""
+
+    def __init__(self) -> None:
+        super().__init__("replace")
+
+    def decode(self, data: ReadableBuffer, final: bool = False) -> str:
+        if not data and not final:
+            # nothing can be shown or restored any more, and everything is in the store; Textual would read on for ever
+            os._exit(HUNG_UP)
+        return super().decode(data, final)
 
 
 def tolerant(driver: type[Driver]) -> type[Driver]:
@@ -18,6 +38,5 @@ def tolerant(driver: type[Driver]) -> type[Driver]:
         return driver
     from textual.drivers import linux_driver
 
-    decoder = partial(getincrementaldecoder("utf-8"), errors="replace")
-    vars(linux_driver)["getincrementaldecoder"] = lambda _encoding: decoder
+    vars(linux_driver)["getincrementaldecoder"] = lambda _encoding: _Decoder
     return driver
