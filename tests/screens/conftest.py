@@ -84,7 +84,7 @@ def until() -> Until:
     """Wait until something holds, a minute at most: ``await until(pilot, lambda: …)``, for what a timer brings."""
 
     async def wait(pilot: Pilot[None], holds: Callable[[], object]) -> None:
-        end = monotonic() + 15
+        end = monotonic() + 60
         while not holds():
             assert monotonic() < end, "it never came to hold"
             await pilot.pause(0.02)
