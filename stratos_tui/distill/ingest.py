@@ -117,6 +117,7 @@ def _answer(request_id: int, outcome: Outcome, teacher: Teacher) -> Answer:
         tokens_cache_read=usage.cache_read,
         tokens_out=usage.tokens_out,
         cost=batch_cost(teacher.price, usage) if billed and teacher.price else None,
+        tokens_thinking=usage.thinking,
     )
 
 

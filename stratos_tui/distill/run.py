@@ -7,6 +7,7 @@ from dataclasses import asdict
 from datetime import date
 from typing import Any
 
+from stratos_tui.distill.budget import caps_of, needs_budget
 from stratos_tui.distill.ingest import CHUNK, judge_waiting
 from stratos_tui.distill.plan import Pair, choose_pairs, keep, plan
 from stratos_tui.distill.requeue import requeue
@@ -104,7 +105,8 @@ def submit(
         _answer_directly(store, who, settings, set(pairs), report)
     else:
         with open_client(who, store.path, settings.rehearsal) as client:
-            sent = send(store, client, settings, budget_usd, Progress(store, who, report).within, set(pairs))
+            caps = caps_of(store, who, budget_usd)
+            sent = send(store, client, settings, caps, Progress(store, who, report).within, set(pairs))
         if sent.held_back and not sent.requests:
             raise _over_budget(store, who, sent, budget_usd)
     return outcome(store, teacher) | {
@@ -173,8 +175,7 @@ def outcome(store: Store, teacher: str) -> dict[str, Any]:
 
 def _require(store: Store, teacher: Teacher, budget_usd: float | None, accept_terms: bool) -> None:
     agree(store, teacher, accept_terms)
-    if budget_usd is None and teacher.price is not None and not teacher.simulated:
-        raise StratosError(f"{teacher.name} is paid: give the most that it may spend with --budget USD")
+    needs_budget(store, teacher, budget_usd)
 
 
 def _over_budget(store: Store, teacher: Teacher, sent: Sent, budget_usd: float | None) -> StratosError:
@@ -201,7 +202,7 @@ def _by_batches(
     progress = Progress(store, client.teacher, report)
     sent_any = False
     while True:
-        sent = send(store, client, settings, budget_usd, progress.within, only)
+        sent = send(store, client, settings, caps_of(store, client.teacher, budget_usd), progress.within, only)
         sent_any = sent_any or bool(sent.requests)
         watch(store, client, settings, report)
         if sent.held_back and not sent.requests:

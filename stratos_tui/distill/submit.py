@@ -19,13 +19,13 @@ from stratos_tui.errors import StratosError
 from stratos_tui.prism import prompts
 from stratos_tui.progress import Report
 from stratos_tui.store import acknowledgements, batches, ledger, requests
-from stratos_tui.store.batches import Batch, Intent
+from stratos_tui.store.batches import Batch, Intent, Purpose
 from stratos_tui.store.db import Store
-from stratos_tui.store.ledger import Pricing
+from stratos_tui.store.ledger import Caps, Pricing
 from stratos_tui.store.requests import Request
 from stratos_tui.teachers.batches import BatchClient, Busy, Gone, InDoubt, NotTaken, RemoteBatch
 from stratos_tui.teachers.catalog import TERMS_NOTICE, TERMS_SUBJECT, Teacher
-from stratos_tui.teachers.prices import Usage, batch_cost, nanodollars
+from stratos_tui.teachers.prices import Usage, batch_cost
 from stratos_tui.teachers.tokens import NEWER_TOKENIZERS, estimate
 from stratos_tui.teachers.wire import message_params, new_run_token, read_line, run_token_of, wire_id
 
@@ -78,26 +78,25 @@ def send(
     store: Store,
     client: BatchClient,
     settings: DistillSettings,
-    budget_usd: float | None,
+    caps: Caps,
     report: Report,
     only: set[Pair] | None = None,
+    purpose: Purpose = "example",
 ) -> Sent:
-    """Send the planned questions, or those of ``only`` these pairs, as far as the budget goes.
+    """Send the planned questions, or those of ``only`` these pairs, as far as the caps allow.
 
-    ``budget_usd`` bounds all that this store has settled and holds in this kind of money, simulated or real. A creation
-    that nobody confirmed stays an intent: :func:`resolve` finds out later.
+    A creation that nobody confirmed stays an intent: :func:`resolve` finds out later.
 
     Raises:
         NotTaken: the server refused a batch; its questions wait again.
         Canceled: asked to stop.
     """
     teacher = client.teacher
-    cap = None if budget_usd is None else nanodollars(budget_usd)
     sent = asked = 0
     with sending(store, report):
         waiting = [
             each
-            for each in requests.unsent(store, teacher.name)
+            for each in requests.unsent(store, teacher.name, "noise" if purpose == "noise" else "example")
             if only is None or Pair(each.article_id, each.profile_id) in only
         ]
         texts = Texts(store, waiting)
@@ -105,7 +104,7 @@ def send(
             report(sent, 0, f"sending to {teacher.name}")
             portion = waiting[: settings.batch_size]
             most = [_most(teacher, texts, each, settings) for each in portion]
-            portion = portion[: _fitting(store, teacher, most, cap)]
+            portion = portion[: _fitting(store, teacher, most, caps)]
             if not portion:
                 break
             intent = Intent(
@@ -116,8 +115,9 @@ def send(
                 prompt_fingerprint=prompts.fingerprint("teacher"),
                 settings=settings.asking(),
                 reservation=sum(most[: len(portion)]),
+                purpose=purpose,
             )
-            batch_id = batches.intend(store, intent, pricing_of(teacher), cap)
+            batch_id = batches.intend(store, intent, pricing_of(teacher), caps)
             if batch_id is None:
                 break
             _create(store, client, batch_id, intent.run_token, portion, texts, settings, report)
@@ -277,6 +277,7 @@ def _params(teacher: Teacher, texts: Texts, request: Request, settings: DistillS
         request.reference_date,
         max_tokens=settings.max_tokens,
         effort=settings.effort,
+        repair=request.repair,
     )
 
 
@@ -297,11 +298,10 @@ def _most(teacher: Teacher, texts: Texts, request: Request, settings: DistillSet
     )
 
 
-def _fitting(store: Store, teacher: Teacher, most: Sequence[int], cap: int | None) -> int:
-    if cap is None:
+def _fitting(store: Store, teacher: Teacher, most: Sequence[int], caps: Caps) -> int:
+    left = ledger.room(store.read, caps, simulated=teacher.simulated)
+    if left is None:
         return len(most)
-    spent = ledger.spend(store, simulated=teacher.simulated)
-    left = cap - spent.settled - spent.held
     fits = 0
     for amount in most:
         left -= amount

@@ -125,9 +125,10 @@ def teacher_system() -> str:
     return read_text("teacher_prompt.md").removesuffix("\n")
 
 
-def teacher_user(profile: Profile, article: Article, reference_date: date) -> str:
-    """Render the profile, then the article (decisions.md, 7)."""
-    return f"## User profile\n\n{_teacher_profile(profile)}\n\n## Article\n\n{article_prompt(article, reference_date)}"
+def teacher_user(profile: Profile, article: Article, reference_date: date, repair: str = "") -> str:
+    """Render the profile, then the article (decisions.md, 7), then what was wrong with the answer before."""
+    user = f"## User profile\n\n{_teacher_profile(profile)}\n\n## Article\n\n{article_prompt(article, reference_date)}"
+    return f"{user}\n\n## Correction\n\n{neutralise(repair)}" if repair else user
 
 
 def wording_of(article_id: str, profile_id: str, seed: int = 0) -> int:

@@ -18,6 +18,7 @@ class Answer:
     """What came back for one request. ``cost`` is in nanodollars, None where nothing is billed.
 
     ``detail`` is a refusal's category or an error's words; ``raw`` is the line of results as it came.
+    ``tokens_thinking`` is part of ``tokens_out``.
     """
 
     request_id: int
@@ -32,6 +33,7 @@ class Answer:
     tokens_cache_read: int
     tokens_out: int
     cost: int | None
+    tokens_thinking: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +82,13 @@ def keep(store: Store, batch_id: int | None, answers: Sequence[Answer], pricing:
         for each in answers:
             stored = connection.execute(
                 "INSERT INTO answers (request_id, result_type, stop_reason, detail, model, raw, text, tokens_in,"
-                " tokens_cache_write, tokens_cache_read, tokens_out, received_at)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                " tokens_cache_write, tokens_cache_read, tokens_out, tokens_thinking, received_at)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
                 (
                     *(each.request_id, each.result_type, each.stop_reason, each.detail, each.model),
                     *(each.raw, each.text),
-                    *(each.tokens_in, each.tokens_cache_write, each.tokens_cache_read, each.tokens_out, at),
+                    *(each.tokens_in, each.tokens_cache_write, each.tokens_cache_read, each.tokens_out),
+                    *(each.tokens_thinking, at),
                 ),
             ).rowcount
             if not stored:

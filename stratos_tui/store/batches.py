@@ -9,14 +9,19 @@ from typing import Literal
 
 from stratos_tui.store import ledger
 from stratos_tui.store.db import Store, code_version, now
-from stratos_tui.store.ledger import Pricing
+from stratos_tui.store.ledger import Caps, Pricing
 
+Purpose = Literal["example", "pilot", "noise", "candidates"]
+Way = Literal["batches", "live"]
 BatchState = Literal["intended", "submitted", "ended", "ingested", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """One batch. ``run_token`` stands in every ``custom_id`` of its creation; times are ISO 8601 UTC."""
+    """One batch. ``run_token`` stands in every ``custom_id`` of its creation; times are ISO 8601 UTC.
+
+    One of the ``live`` way was never at a server: it is a sitting of single questions, under the same journal.
+    """
 
     id: int
     teacher: str
@@ -35,6 +40,11 @@ class Batch:
     submitted_at: str | None
     ended_at: str | None
     ingested_at: str | None
+    purpose: Purpose
+    way: Way
+    sitting: str
+    expires_at: str | None
+    polled_at: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,22 +58,23 @@ class Intent:
     prompt_fingerprint: str
     settings: str
     reservation: int
+    purpose: Purpose = "example"
+    way: Way = "batches"
 
 
-def intend(store: Store, intent: Intent, pricing: Pricing, cap: int | None) -> int | None:
+def intend(store: Store, intent: Intent, pricing: Pricing, caps: Caps) -> int | None:
     """Journal that a batch is about to be created and hold its money, in one transaction; return its id.
 
-    ``cap`` bounds what the store settles and holds in this kind of money, in nanodollars. None, and nothing stored,
-    where the reservation would pass it or somebody else has taken a request.
+    None, and nothing stored, where the reservation would pass a cap or somebody else has taken a request.
     """
     with store.write() as connection:
         connection.execute("SAVEPOINT intent")
         batch_id = connection.execute(
-            "INSERT INTO batches (teacher, model, simulated, run_token, state, request_count, intended_at,"
-            " code_version) VALUES (?, ?, ?, ?, 'intended', ?, ?, ?)",
+            "INSERT INTO batches (teacher, model, simulated, run_token, state, request_count, purpose, way, sitting,"
+            " intended_at, code_version) VALUES (?, ?, ?, ?, 'intended', ?, ?, ?, ?, ?, ?)",
             (
-                *(intent.teacher, intent.model, int(pricing.simulated), intent.run_token),
-                *(len(intent.request_ids), now(), code_version()),
+                *(intent.teacher, intent.model, int(pricing.simulated), intent.run_token, len(intent.request_ids)),
+                *(intent.purpose, intent.way, caps.sitting, now(), code_version()),
             ),
         ).lastrowid
         assert batch_id is not None
@@ -73,7 +84,7 @@ def intend(store: Store, intent: Intent, pricing: Pricing, cap: int | None) -> i
             [(batch_id, intent.prompt_fingerprint, intent.settings, each) for each in intent.request_ids],
         ).rowcount
         held = taken == len(intent.request_ids) and ledger.reserve(
-            connection, batch_id, intent.reservation, pricing, cap
+            connection, batch_id, intent.reservation, pricing, caps
         )
         if not held:
             connection.execute("ROLLBACK TO intent")
@@ -171,4 +182,9 @@ def _batch(row: sqlite3.Row) -> Batch:
         submitted_at=row["submitted_at"],
         ended_at=row["ended_at"],
         ingested_at=row["ingested_at"],
+        purpose=row["purpose"],
+        way=row["way"],
+        sitting=row["sitting"],
+        expires_at=row["expires_at"],
+        polled_at=row["polled_at"],
     )

@@ -11,7 +11,10 @@ from stratos_tui.store.db import Store
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """A teacher's requests by how they ended. Every request counts once; a pair asked again is a further request."""
+    """A teacher's requests by how they ended. Every request counts once; a pair asked again is a further request.
+
+    What was asked for the noise floor is left out.
+    """
 
     requests: int
     open: int
@@ -34,7 +37,8 @@ def examples(store: Store, teacher: str) -> list[Example]:
         " FROM requests JOIN judgements ON judgements.request_id = requests.id"
         " JOIN articles ON articles.id = article_id"
         " JOIN profiles ON profiles.id = profile_id AND profiles.digest = profile_digest"
-        " WHERE teacher = ? AND state = 'accepted' ORDER BY articles.seq, profiles.rowid, attempt",
+        " WHERE teacher = ? AND state = 'accepted' AND purpose = 'example'"
+        " ORDER BY articles.seq, profiles.rowid, attempt",
         (teacher,),
     )
     # of two accepted attempts at one pair, the later one counts
@@ -54,7 +58,7 @@ def totals(store: Store, teacher: str | None = None) -> Totals:
         " coalesce(sum(state = 'errored'), 0) AS errored, coalesce(sum(state = 'expired'), 0) AS expired,"
         " coalesce(sum(state = 'canceled'), 0) AS canceled, coalesce(sum(state = 'discarded'), 0) AS discarded"
         " FROM requests LEFT JOIN judgements ON judgements.request_id = requests.id"
-        " WHERE ?1 IS NULL OR teacher = ?1",
+        " WHERE purpose = 'example' AND (?1 IS NULL OR teacher = ?1)",
         (teacher,),
     )
     return Totals(**(dict(row) if row else {}))

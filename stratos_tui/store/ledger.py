@@ -30,6 +30,34 @@ class Spend:
     held: int
 
 
+@dataclass(frozen=True, slots=True)
+class Caps:
+    """The most that may be settled and held, in nanodollars; None bounds nothing.
+
+    ``total`` bounds all money of one kind in the store; ``own`` what the batches of one ``sitting`` come to.
+    """
+
+    total: int | None = None
+    own: int | None = None
+    sitting: str = ""
+
+
+def room(connection: sqlite3.Connection, caps: Caps, *, simulated: bool) -> int | None:
+    """Return how much more may be held under both caps, in nanodollars; None where nothing bounds it."""
+    left = []
+    if caps.total is not None:
+        known = _spend(connection, simulated)
+        left.append(caps.total - known.settled - known.held)
+    if caps.own is not None:
+        row = connection.execute(
+            "SELECT coalesce(sum(CASE ledger.kind WHEN 'release' THEN -nanodollars ELSE nanodollars END), 0)"
+            " FROM ledger JOIN batches ON batches.id = batch_id WHERE sitting = ? AND ledger.simulated = ?",
+            (caps.sitting, int(simulated)),
+        ).fetchone()
+        left.append(caps.own - int(row[0]))
+    return min(left, default=None)
+
+
 def spend(store: Store, *, simulated: bool) -> Spend:
     """Return all money of one kind in this store."""
     return _spend(store.read, simulated)
@@ -46,15 +74,11 @@ def spend_by_teacher(store: Store, teacher: str) -> Spend:
     return Spend(row["settled"], row["held"]) if row else Spend(0, 0)
 
 
-def reserve(connection: sqlite3.Connection, batch_id: int, amount: int, pricing: Pricing, cap: int | None) -> bool:
-    """Hold ``amount`` for a batch, inside the caller's transaction; False, with nothing held, if it would pass the cap.
-
-    ``cap`` bounds what the store has settled and holds in this kind of money, in nanodollars; None bounds nothing.
-    """
-    if cap is not None:
-        known = _spend(connection, pricing.simulated)
-        if known.settled + known.held + amount > cap:
-            return False
+def reserve(connection: sqlite3.Connection, batch_id: int, amount: int, pricing: Pricing, caps: Caps) -> bool:
+    """Hold ``amount`` for a batch, inside the caller's transaction; False, with nothing held, if a cap forbids it."""
+    left = room(connection, caps, simulated=pricing.simulated)
+    if left is not None and amount > left:
+        return False
     _add(connection, "reserve", batch_id, None, amount, pricing)
     return True
 

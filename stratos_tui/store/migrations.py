@@ -337,7 +337,81 @@ def m001_phases(db: Database) -> None:
         db.execute(statement)
 
 
-MIGRATIONS: list[Callable[[Database], None]] = [m001_phases]
+_M002 = """
+-- a noise request asks an accepted pair again to see how far the teacher agrees with itself; it is never an example
+ALTER TABLE requests ADD COLUMN purpose TEXT NOT NULL DEFAULT 'example' CHECK (purpose IN ('example', 'noise'));
+-- what the teacher is told was wrong with the attempt before
+ALTER TABLE requests ADD COLUMN repair TEXT NOT NULL DEFAULT '';
+-- thinking that the server counted; it is part of tokens_out
+ALTER TABLE answers ADD COLUMN tokens_thinking INTEGER NOT NULL DEFAULT 0;
+-- an operator's text in place of the answer's, which stays as it came
+ALTER TABLE judgements ADD COLUMN edited TEXT;
+ALTER TABLE judgements ADD COLUMN editor TEXT NOT NULL DEFAULT '';
+ALTER TABLE batches ADD COLUMN purpose TEXT NOT NULL DEFAULT 'example'
+  CHECK (purpose IN ('example', 'pilot', 'noise', 'candidates'));
+ALTER TABLE batches ADD COLUMN way TEXT NOT NULL DEFAULT 'batches' CHECK (way IN ('batches', 'live'));
+-- one call of distil: what its own cap counts
+ALTER TABLE batches ADD COLUMN sitting TEXT NOT NULL DEFAULT '';
+ALTER TABLE batches ADD COLUMN expires_at TEXT;
+ALTER TABLE batches ADD COLUMN polled_at TEXT;
+CREATE INDEX batches_by_sitting ON batches (sitting);
+
+-- what an operator has set for this workspace; a value is JSON
+CREATE TABLE settings (
+  name TEXT PRIMARY KEY,
+  value TEXT NOT NULL,
+  at TEXT NOT NULL
+) STRICT;
+
+-- what happened while a teacher was asked, as it happened
+CREATE TABLE events (
+  id INTEGER PRIMARY KEY,
+  at TEXT NOT NULL,
+  teacher TEXT NOT NULL,
+  batch_id INTEGER REFERENCES batches (id),
+  what TEXT NOT NULL,
+  detail TEXT NOT NULL
+) STRICT;
+
+-- articles that a teacher wrote on request: they wait for an operator, and never go into the data by themselves
+CREATE TABLE candidates (
+  id INTEGER PRIMARY KEY,
+  teacher TEXT NOT NULL,
+  profile_ids TEXT NOT NULL,
+  band TEXT NOT NULL CHECK (band IN ('noise', 'low', 'moderate', 'high', 'critical')),
+  custom_id TEXT NOT NULL UNIQUE,
+  state TEXT NOT NULL CHECK (state IN ('planned', 'submitted', 'waiting', 'accepted', 'discarded', 'errored')),
+  batch_id INTEGER REFERENCES batches (id),
+  prompt_fingerprint TEXT NOT NULL,
+  settings TEXT NOT NULL,
+  model TEXT NOT NULL DEFAULT '',
+  raw TEXT NOT NULL DEFAULT '',
+  fault TEXT NOT NULL DEFAULT '',
+  title TEXT NOT NULL DEFAULT '',
+  body TEXT NOT NULL DEFAULT '',
+  source TEXT NOT NULL DEFAULT '',
+  source_type TEXT NOT NULL DEFAULT 'unknown' CHECK (source_type IN ('official', 'news', 'blog', 'unknown')),
+  deadline TEXT,
+  category TEXT NOT NULL DEFAULT '',
+  tokens_in INTEGER NOT NULL DEFAULT 0,
+  tokens_out INTEGER NOT NULL DEFAULT 0,
+  article_id TEXT REFERENCES articles (id),
+  planned_at TEXT NOT NULL,
+  received_at TEXT,
+  decided_at TEXT,
+  code_version TEXT NOT NULL
+) STRICT;
+CREATE INDEX candidates_by_state ON candidates (state, id);
+"""
+
+
+def m002_distillation(db: Database) -> None:
+    """What distilling needs beyond asking and judging: repair, edits, noise floor, settings, events, candidates."""
+    for statement in _statements(_M002):
+        db.execute(statement)
+
+
+MIGRATIONS: list[Callable[[Database], None]] = [m001_phases, m002_distillation]
 
 
 def _statements(script: str) -> list[str]:

@@ -156,7 +156,10 @@ def _articles(store: Store) -> PhaseState:
 
 
 def _distill(store: Store) -> PhaseState:
-    states = dict(tuple(row) for row in store.rows("SELECT state, count(*) FROM requests GROUP BY state"))
+    states = dict(
+        tuple(row)
+        for row in store.rows("SELECT state, count(*) FROM requests WHERE purpose = 'example' GROUP BY state")
+    )
     total, accepted = sum(states.values()), states.get("accepted", 0)
     waiting = states.get("planned", 0) + states.get("submitted", 0)
     out = int(store.value("SELECT count(*) FROM batches WHERE state IN ('intended', 'submitted', 'ended')"))
@@ -171,7 +174,7 @@ def _distill(store: Store) -> PhaseState:
 
 
 def _rejections(store: Store) -> PhaseState:
-    total = int(store.value("SELECT count(*) FROM requests WHERE state = 'rejected'"))
+    total = int(store.value("SELECT count(*) FROM requests WHERE state = 'rejected' AND purpose = 'example'"))
     worst = store.row(
         "SELECT j.code, count(*) AS n FROM judgements j JOIN requests r ON r.id = j.request_id"
         " WHERE j.accepted = 0 AND r.state = 'rejected' GROUP BY j.code ORDER BY n DESC, j.code LIMIT 1"

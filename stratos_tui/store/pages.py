@@ -89,7 +89,7 @@ _LISTINGS: Mapping[str, _Spec] = {
         },
     ),
     "rejections": _Spec(
-        base="judgements j JOIN requests r ON r.id = j.request_id",
+        base="judgements j JOIN requests r ON r.id = j.request_id AND r.purpose = 'example'",
         ids=("j.request_id",),
         key="j.request_id",
         columns="r.id, r.article_id, a.title, r.profile_id, r.teacher, r.attempt, r.state, j.code, j.measured,"

@@ -45,9 +45,11 @@ def references(store: Store, article_id: str) -> list[Reference]:
         " UNION ALL"
         " SELECT r.profile_id, 'teacher', 1, r.teacher, j.tenths, j.reason FROM requests r"
         " JOIN judgements j ON j.request_id = r.id AND j.accepted = 1 AND j.tenths IS NOT NULL"
-        " WHERE r.article_id = :article AND r.attempt = (SELECT max(later.attempt) FROM requests later"
+        " WHERE r.article_id = :article AND r.purpose = 'example'"
+        " AND r.attempt = (SELECT max(later.attempt) FROM requests later"
         "  JOIN judgements good ON good.request_id = later.id AND good.accepted = 1"
-        "  WHERE later.article_id = r.article_id AND later.profile_id = r.profile_id AND later.teacher = r.teacher)"
+        "  WHERE later.article_id = r.article_id AND later.profile_id = r.profile_id AND later.teacher = r.teacher"
+        "  AND later.purpose = 'example')"
         " UNION ALL"
         " SELECT s.profile_id, 'scorer', 2, s.scorer, s.tenths, s.reason FROM scores s"
         " JOIN profiles p ON p.id = s.profile_id AND p.digest = s.profile_digest"
@@ -70,7 +72,7 @@ def usage(store: Store, profile_id: str) -> Usage:
         labels=counts("SELECT origin AS name, count(*) AS n FROM labels WHERE profile_id = ? GROUP BY 1 ORDER BY 1"),
         traces=counts(
             "SELECT teacher AS name, count(*) AS n FROM requests WHERE profile_id = ? AND state = 'accepted'"
-            " GROUP BY 1 ORDER BY 1"
+            " AND purpose = 'example' GROUP BY 1 ORDER BY 1"
         ),
         scores=counts("SELECT scorer AS name, count(*) AS n FROM scores WHERE profile_id = ? GROUP BY 1 ORDER BY 1"),
     )

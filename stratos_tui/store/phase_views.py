@@ -91,7 +91,8 @@ def rejection_counts(store: Store) -> dict[str, int]:
     """Return how many rejected answers each reason has, the most frequent first."""
     rows = store.rows(
         "SELECT j.code, count(*) AS n FROM judgements j JOIN requests r ON r.id = j.request_id"
-        " WHERE j.accepted = 0 AND r.state = 'rejected' GROUP BY j.code ORDER BY n DESC, j.code"
+        " WHERE j.accepted = 0 AND r.state = 'rejected' AND r.purpose = 'example'"
+        " GROUP BY j.code ORDER BY n DESC, j.code"
     )
     return {row["code"]: row["n"] for row in rows}
 

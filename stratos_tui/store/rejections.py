@@ -53,7 +53,7 @@ _ROWS = (
     " requests.article_id AND other.profile_id = requests.profile_id AND other.teacher = requests.teacher AND"
     " (other.state = 'accepted' OR other.attempt > requests.attempt AND other.state IN ('planned', 'submitted',"
     " 'answered'))) AS resolved {more} FROM judgements JOIN requests ON requests.id = judgements.request_id"
-    " JOIN articles ON articles.id = article_id {join} WHERE NOT accepted"
+    " JOIN articles ON articles.id = article_id {join} WHERE NOT accepted AND purpose = 'example'"
 )
 _FIELDS = tuple(Rejection.__dataclass_fields__)
 
@@ -62,7 +62,8 @@ def counts(store: Store, teacher: str | None = None) -> dict[str, int]:
     """Return how many answers each reason code has rejected, the most frequent first."""
     rows = store.rows(
         "SELECT code, count(*) AS n FROM judgements JOIN requests ON requests.id = request_id"
-        " WHERE NOT accepted AND (?1 IS NULL OR teacher = ?1) GROUP BY code ORDER BY n DESC, code",
+        " WHERE NOT accepted AND purpose = 'example' AND (?1 IS NULL OR teacher = ?1)"
+        " GROUP BY code ORDER BY n DESC, code",
         (teacher,),
     )
     return {row["code"]: row["n"] for row in rows}

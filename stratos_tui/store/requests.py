@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Literal
 
@@ -22,6 +22,7 @@ RequestState = Literal[
     "canceled",
     "discarded",
 ]
+RequestPurpose = Literal["example", "noise"]
 OPEN: tuple[RequestState, ...] = ("planned", "submitted", "answered")
 """States in which a request still waits for something."""
 FAILED: tuple[RequestState, ...] = ("rejected", "errored", "expired", "canceled")
@@ -30,7 +31,11 @@ FAILED: tuple[RequestState, ...] = ("rejected", "errored", "expired", "canceled"
 
 @dataclass(frozen=True, slots=True)
 class NewRequest:
-    """A question to be asked."""
+    """A question to be asked.
+
+    ``repair`` tells the teacher what was wrong with the attempt before. One of the purpose ``noise`` asks an accepted
+    pair again, to see how far the teacher agrees with itself; it never becomes an example.
+    """
 
     article_id: str
     profile_id: str
@@ -38,6 +43,8 @@ class NewRequest:
     custom_id: str
     reference_date: date
     profile_digest: str
+    purpose: RequestPurpose = "example"
+    repair: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +61,8 @@ class Request:
     batch_id: int | None
     reference_date: date
     profile_digest: str
+    purpose: RequestPurpose
+    repair: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +95,13 @@ def plan(store: Store, teacher: str, wanted: Sequence[NewRequest], prompt_finger
         before = connection.total_changes
         connection.executemany(
             "INSERT INTO requests (article_id, profile_id, teacher, attempt, custom_id, state, reference_date,"
-            " profile_digest, prompt_fingerprint, settings, planned_at, code_version)"
-            " VALUES (?, ?, ?, ?, ?, 'planned', ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+            " profile_digest, prompt_fingerprint, settings, purpose, repair, planned_at, code_version)"
+            " VALUES (?, ?, ?, ?, ?, 'planned', ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
             [
                 (
                     *(each.article_id, each.profile_id, teacher, each.attempt, each.custom_id),
                     *(each.reference_date.isoformat(), each.profile_digest, prompt_fingerprint, settings),
-                    *(at, code_version()),
+                    *(each.purpose, each.repair, at, code_version()),
                 )
                 for each in wanted
             ],
@@ -103,16 +112,21 @@ def plan(store: Store, teacher: str, wanted: Sequence[NewRequest], prompt_finger
 def standings(store: Store, teacher: str) -> dict[tuple[str, str], Standing]:
     """Return where each (article, profile) that this teacher was ever asked about stands.
 
-    A pair that was asked only about an earlier state of its profile has no attempts and counts as canceled.
+    A pair that was asked only about an earlier state of its profile has no attempts and counts as canceled. What was
+    asked for the noise floor counts in ``last_attempt`` alone.
     """
     found: dict[tuple[str, str], Standing] = {}
     for row in store.rows(
-        "SELECT requests.id, article_id, profile_id, attempt, state, profile_digest = digest AS current"
+        "SELECT requests.id, article_id, profile_id, attempt, state, purpose, profile_digest = digest AS current"
         " FROM requests JOIN profiles ON profiles.id = profile_id WHERE teacher = ? ORDER BY attempt",
         (teacher,),
     ):
         pair = (row["article_id"], row["profile_id"])
         before = found.get(pair)
+        if row["purpose"] == "noise":
+            if before:
+                found[pair] = replace(before, last_attempt=row["attempt"])
+            continue
         state: RequestState = row["state"] if row["current"] else "canceled"
         found[pair] = Standing(
             request_id=row["id"],
@@ -124,10 +138,12 @@ def standings(store: Store, teacher: str) -> dict[tuple[str, str], Standing]:
     return found
 
 
-def unsent(store: Store, teacher: str) -> list[Request]:
+def unsent(store: Store, teacher: str, purpose: RequestPurpose = "example") -> list[Request]:
     """Return the planned questions that belong to no batch yet, in the order in which they were planned."""
     rows = store.rows(
-        "SELECT * FROM requests WHERE teacher = ? AND state = 'planned' AND batch_id IS NULL ORDER BY id", (teacher,)
+        "SELECT * FROM requests WHERE teacher = ? AND state = 'planned' AND batch_id IS NULL AND purpose = ?"
+        " ORDER BY id",
+        (teacher, purpose),
     )
     return [_request(row) for row in rows]
 
@@ -182,4 +198,6 @@ def _request(row: sqlite3.Row) -> Request:
         batch_id=row["batch_id"],
         reference_date=date.fromisoformat(row["reference_date"]),
         profile_digest=row["profile_digest"],
+        purpose=row["purpose"],
+        repair=row["repair"],
     )

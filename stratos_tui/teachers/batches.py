@@ -99,14 +99,14 @@ class BatchClient:
             once = self._connected().with_options(max_retries=0)
             return _remote(once.messages.batches.create(requests=requests))  # type: ignore[arg-type]
         except anthropic.RateLimitError as error:
-            raise Busy(f"{self.teacher.name}: {_words(error)}", _retry_after(error)) from error
+            raise Busy(f"{self.teacher.name}: {words_of(error)}", retry_after(error)) from error
         except anthropic.APIStatusError as error:
             # a 5xx does not say that nothing was created; a 408 or 409 says it no better
             if error.status_code >= 500 or error.status_code in (408, 409):
-                raise InDoubt(_words(error)) from error
-            raise NotTaken(f"{self.teacher.name}: the server refuses the batch: {_words(error)}") from error
+                raise InDoubt(words_of(error)) from error
+            raise NotTaken(f"{self.teacher.name}: the server refuses the batch: {words_of(error)}") from error
         except anthropic.APIError as error:
-            raise InDoubt(_words(error)) from error
+            raise InDoubt(words_of(error)) from error
 
     def status(self, remote_id: str) -> RemoteBatch:
         """Return one batch.
@@ -196,11 +196,11 @@ class BatchClient:
                 self.revive()
                 return call(self._connected())
         except anthropic.NotFoundError as error:
-            raise Gone(f"{self.teacher.name}: {_words(error)}") from error
+            raise Gone(f"{self.teacher.name}: {words_of(error)}") from error
         except (anthropic.AuthenticationError, anthropic.PermissionDeniedError) as error:
-            raise StratosError(f"{self.teacher.name}: the server refuses the key: {_words(error)}") from error
+            raise StratosError(f"{self.teacher.name}: the server refuses the key: {words_of(error)}") from error
         except anthropic.APIError as error:
-            raise Unreachable(f"{self.teacher.name}: {_words(error)}; run the same again to go on") from error
+            raise Unreachable(f"{self.teacher.name}: {words_of(error)}; run the same again to go on") from error
 
 
 @contextmanager
@@ -216,30 +216,46 @@ def open_client(
     if teacher.simulated:
         keeper = Rehearsal(folder_of(store_path), rehearsal or RehearsalSettings())
     with keeper as server:
-        client = BatchClient(teacher, _claude) if server is None else _rehearsing(teacher, server)
         if server is None:
             _key()
+            client = BatchClient(teacher, _claude)
+        else:
+            client = BatchClient(teacher, lambda: _rehearsing(server), server.revive)
         try:
             yield client
         finally:
             client.close()
 
 
-def _rehearsing(teacher: Teacher, server: Rehearsal) -> BatchClient:
-    def connect() -> anthropic.Anthropic:
-        import anthropic
-        import httpx2
+@contextmanager
+def connected(
+    teacher: Teacher, store_path: Path, rehearsal: RehearsalSettings | None = None
+) -> Iterator[Callable[[], anthropic.Anthropic]]:
+    """Give a maker of the SDK's clients for a teacher; a rehearsal's server is found or started, and let go after.
 
-        return anthropic.Anthropic(
-            api_key="rehearsal",
-            base_url=server.base_url(),
-            max_retries=0,
-            # a proxy from the environment must not stand between us and our own machine; the SDK's own
-            # DefaultHttpxClient takes it whatever trust_env says
-            http_client=httpx2.Client(trust_env=False, timeout=REHEARSAL_TIMEOUT),
-        )
+    Raises:
+        StratosError: a key is needed and there is none.
+    """
+    if not teacher.simulated:
+        _key()
+        yield _claude
+        return
+    with Rehearsal(folder_of(store_path), rehearsal or RehearsalSettings()) as server:
+        yield lambda: _rehearsing(server)
 
-    return BatchClient(teacher, connect, server.revive)
+
+def _rehearsing(server: Rehearsal) -> anthropic.Anthropic:
+    import anthropic
+    import httpx2
+
+    return anthropic.Anthropic(
+        api_key="rehearsal",
+        base_url=server.base_url(),
+        max_retries=0,
+        # a proxy from the environment must not stand between us and our own machine; the SDK's own
+        # DefaultHttpxClient takes it whatever trust_env says
+        http_client=httpx2.Client(trust_env=False, timeout=REHEARSAL_TIMEOUT),
+    )
 
 
 def _claude() -> anthropic.Anthropic:
@@ -283,12 +299,14 @@ def _remote(batch: MessageBatch) -> RemoteBatch:
     )
 
 
-def _retry_after(error: anthropic.APIStatusError) -> float | None:
+def retry_after(error: anthropic.APIStatusError) -> float | None:
+    """Return how many seconds a busy server asks to wait, if it says."""
     try:
         return float(error.response.headers.get("retry-after", ""))
     except ValueError:
         return None
 
 
-def _words(error: anthropic.APIError) -> str:
+def words_of(error: anthropic.APIError) -> str:
+    """Return what a server said, as one safe line."""
     return one_line(getattr(error, "api_message", None) or error.message)[:200]

@@ -34,12 +34,16 @@ class Price:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens of one answer as its server counted them; ``tokens_in`` holds neither kind of cached token."""
+    """Tokens of one answer as its server counted them; ``tokens_in`` holds neither kind of cached token.
+
+    ``thinking`` is the part of ``tokens_out`` that the model reasoned unseen, where the server says so.
+    """
 
     tokens_in: int = 0
     cache_write: int = 0
     cache_read: int = 0
     tokens_out: int = 0
+    thinking: int = 0
 
 
 _PAGE = "Anthropic's price page, per million tokens"
@@ -66,8 +70,17 @@ def price_of(model: str) -> Price:
 
 def batch_cost(price: Price, usage: Usage) -> int:
     """Return what one request of a batch costs, in nanodollars, rounded up once."""
+    return ceil(BATCH_DISCOUNT * _list_cost(price, usage))
+
+
+def live_cost(price: Price, usage: Usage) -> int:
+    """Return what one question asked by itself costs, in nanodollars, rounded up once."""
+    return ceil(_list_cost(price, usage))
+
+
+def _list_cost(price: Price, usage: Usage) -> Fraction:
     tokens = usage.tokens_in + usage.cache_write * CACHE_WRITE + usage.cache_read * price.cache_read
-    return ceil(BATCH_DISCOUNT * (tokens * price.input + usage.tokens_out * price.output))
+    return Fraction(tokens * price.input + usage.tokens_out * price.output)
 
 
 def dollars(nanodollars: int) -> float:

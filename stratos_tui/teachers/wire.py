@@ -67,19 +67,47 @@ def new_run_token(entropy: bytes) -> str:
 
 
 def message_params(
-    model: str, profile: Profile, article: Article, reference_date: date, *, max_tokens: int, effort: str
+    model: str,
+    profile: Profile,
+    article: Article,
+    reference_date: date,
+    *,
+    max_tokens: int,
+    effort: str,
+    repair: str = "",
 ) -> dict[str, Any]:
     """Return a pair as message parameters: the cacheable teacher prompt, then profile, then article (decisions.md, 7).
 
-    No sampling parameters and no prefill: current models refuse both.
+    ``repair`` tells the teacher what was wrong with the answer before; it comes last, where no cache is lost by it. No
+    sampling parameters and no prefill: current models refuse both.
     """
+    user = teacher_user(profile, article, reference_date, repair)
+    return question_params(model, teacher_system(), user, max_tokens=max_tokens, effort=effort)
+
+
+def question_params(model: str, system: str, user: str, *, max_tokens: int, effort: str) -> dict[str, Any]:
+    """Return any question as message parameters, its system prompt cacheable."""
     return {
         "model": model,
         "max_tokens": max_tokens,
         "output_config": {"effort": effort},
-        "system": [{"type": "text", "text": teacher_system(), "cache_control": {"type": "ephemeral"}}],
-        "messages": [{"role": "user", "content": teacher_user(profile, article, reference_date)}],
+        "system": [{"type": "text", "text": system, "cache_control": {"type": "ephemeral"}}],
+        "messages": [{"role": "user", "content": user}],
     }
+
+
+def message_outcome(wire_id: str, message: Any, raw: str) -> Outcome:
+    """Read a message, as it stands in a line of results or came back live, as an outcome."""
+    return Outcome(
+        wire_id=wire_id,
+        result_type="succeeded",
+        reason=_words(_at(message, "stop_reason")),
+        detail=_words(_at(_at(message, "stop_details"), "category")),
+        model=_words(_at(message, "model")),
+        text=_text(_at(message, "content")),
+        usage=_usage(_at(message, "usage")),
+        raw=raw,
+    )
 
 
 def read_line(line: bytes) -> Outcome | None:
@@ -94,17 +122,7 @@ def read_line(line: bytes) -> Outcome | None:
         return None
     raw = line.decode("utf-8", "replace")
     if kind == "succeeded":
-        message = _at(result, "message")
-        return Outcome(
-            wire_id=sent,
-            result_type=kind,
-            reason=_words(_at(message, "stop_reason")),
-            detail=_words(_at(_at(message, "stop_details"), "category")),
-            model=_words(_at(message, "model")),
-            text=_text(_at(message, "content")),
-            usage=_usage(_at(message, "usage")),
-            raw=raw,
-        )
+        return message_outcome(sent, _at(result, "message"), raw)
     error = _at(_at(result, "error"), "error")
     return Outcome(
         sent, plain(kind)[:40], _words(_at(error, "type")), _words(_at(error, "message")), "", "", Usage(), raw
@@ -124,6 +142,7 @@ def _usage(usage: Any) -> Usage:
         cache_write=_count(_at(usage, "cache_creation_input_tokens")),
         cache_read=_count(_at(usage, "cache_read_input_tokens")),
         tokens_out=_count(_at(usage, "output_tokens")),
+        thinking=_count(_at(_at(usage, "output_tokens_details"), "thinking_tokens")),
     )
 
 

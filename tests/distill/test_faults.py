@@ -21,6 +21,7 @@ from stratos_tui.progress import silent
 from stratos_tui.store import batches, ledger, rejections, requests
 from stratos_tui.store.db import Store
 from stratos_tui.store.distill import totals
+from stratos_tui.store.ledger import Caps
 from stratos_tui.teachers.batches import BatchClient, NotTaken, Unreachable
 from stratos_tui.teachers.catalog import teacher_of
 from stratos_tui.teachers.rehearsal.server import Handler, RehearsalServer
@@ -116,7 +117,7 @@ def test_a_creation_in_doubt_is_found_or_made_again_and_never_twice(
     planned(seeded, quick)
     with serve(misbehaving(times, take=take, status=status), GOOD) as server:
         client = client_of(server)
-        sent = send(seeded, client, quick, None, silent)
+        sent = send(seeded, client, quick, Caps(), silent)
         assert (sent.batches, sent.requests) == (2, PAIRS)
         states = [batch.state for batch in batches.load(seeded, "rehearsal")][::-1]
         assert states == (["intended", "submitted"] if times == 1 else ["intended", "intended"])
@@ -132,7 +133,7 @@ def test_an_unconfirmed_creation_is_not_repeated_while_it_may_still_turn_up(
     planned(seeded, quick, 10)
     with serve(misbehaving(1, take=False), GOOD) as server:
         client = client_of(server)
-        send(seeded, client, slow_to_settle, None, silent)
+        send(seeded, client, slow_to_settle, Caps(), silent)
         assert resolve(seeded, client, slow_to_settle, silent), "nobody knows yet"
         assert not creations(server)
         time.sleep(quick.rehearsal_settle_seconds)
@@ -146,7 +147,7 @@ def test_a_batch_of_somebody_else_is_not_taken_for_ours(
     planned(seeded, quick, 10)
     with serve(misbehaving(1, take=False), INSTANT) as server:
         client = client_of(server)
-        send(seeded, client, quick, None, silent)
+        send(seeded, client, quick, Caps(), silent)
         stranger = [{"custom_id": f"theirs-{number}", "params": {}} for number in range(10)]
         remote = client.create(stranger)
         time.sleep(quick.rehearsal_settle_seconds)
@@ -162,12 +163,12 @@ def test_a_refused_batch_leaves_its_questions_waiting_and_its_money_free(
     with serve(misbehaving(1, take=False, status=413), GOOD) as server:
         client = client_of(server)
         with pytest.raises(NotTaken, match="told to"):
-            send(seeded, client, quick, None, silent)
+            send(seeded, client, quick, Caps(), silent)
         [failed] = batches.load(seeded, "rehearsal")
         assert (failed.state, "told to" in failed.error) == ("failed", True)
         assert len(requests.unsent(seeded, "rehearsal")) == 10
         assert ledger.spend(seeded, simulated=True) == ledger.Spend(0, 0)
-        assert send(seeded, client, quick, None, silent).requests == 10
+        assert send(seeded, client, quick, Caps(), silent).requests == 10
         watch(seeded, client, quick, silent)
         assert_each_once(seeded, server, 10)
 
@@ -192,7 +193,7 @@ def test_a_busy_server_is_asked_again_after_the_time_it_names(
     planned(seeded, quick, 10)
     with serve(Busy, GOOD) as server:
         client = client_of(server)
-        assert send(seeded, client, quick, None, silent).requests == 10
+        assert send(seeded, client, quick, Caps(), silent).requests == 10
         watch(seeded, client, quick, silent)
         assert_each_once(seeded, server, 10)
 
@@ -203,7 +204,7 @@ def test_a_canceled_creation_that_never_arrived_is_not_made_again(
     planned(seeded, quick)
     with serve(misbehaving(1, take=False), GOOD) as server:
         client = client_of(server)
-        send(seeded, client, quick, None, silent)
+        send(seeded, client, quick, Caps(), silent)
         assert cancel(seeded, client, quick, silent).unknown == 1
         time.sleep(quick.rehearsal_settle_seconds)
         stopped = cancel(seeded, client, quick, silent)
@@ -237,7 +238,7 @@ def taken_in(
     planned(store, settings)
     with serve(handler, INSTANT) as server:
         client = client_of(server)
-        send(store, client, settings, None, silent)
+        send(store, client, settings, Caps(), silent)
         watch(store, client, settings, silent)
     return server
 
@@ -350,7 +351,7 @@ def test_a_batch_that_its_server_has_forgotten_is_lost_whole(
     planned(seeded, quick, 10)
     with serve(settings=GOOD) as server:
         client = client_of(server)
-        send(seeded, client, quick, None, silent)
+        send(seeded, client, quick, Caps(), silent)
         for path in server.desk.folder.iterdir():
             path.unlink()
         watch(seeded, client, quick, silent)

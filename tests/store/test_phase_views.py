@@ -10,7 +10,7 @@ from stratos_tui.store import articles, batches, datasets, jobs, phase_views, pr
 from stratos_tui.store.batches import Intent
 from stratos_tui.store.datasets import DatasetRow
 from stratos_tui.store.db import Store
-from stratos_tui.store.ledger import Pricing
+from stratos_tui.store.ledger import Caps, Pricing
 from stratos_tui.store.requests import NewRequest
 
 PRICING = Pricing("claude-opus-5-5", "2026-11", True)
@@ -30,7 +30,7 @@ def asked(store: Store) -> list[int]:
     ids = [each.id for each in requests.unsent(store, "rehearsal")]
     for at, part in enumerate((ids[:4], ids[4:])):
         intent = Intent("rehearsal", "model", f"token{at}", part, "fingerprint", "{}", 9)
-        batch = batches.intend(store, intent, PRICING, None)
+        batch = batches.intend(store, intent, PRICING, Caps())
         assert batch is not None
         if at == 0:
             batches.submitted(store, batch, "remote")

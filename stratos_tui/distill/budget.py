@@ -1,0 +1,68 @@
+"""The hard caps on money: the workspace's own, which is stored, and those that one call is given."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from stratos_tui.errors import StratosError
+from stratos_tui.store import ledger, settings
+from stratos_tui.store.db import Store
+from stratos_tui.store.ledger import Caps
+from stratos_tui.teachers.catalog import Teacher
+from stratos_tui.teachers.prices import dollars, nanodollars
+
+CAP = "distill.cap"
+
+
+def cap_name(*, simulated: bool) -> str:
+    """Return the name of the setting that caps one kind of money."""
+    return f"{CAP}.{'simulated' if simulated else 'paid'}"
+
+
+def workspace_cap(store: Store, *, simulated: bool) -> float | None:
+    """Return the most that this store may ever spend in one kind of money, in dollars; None where it is not set."""
+    found: Any = settings.get(store, cap_name(simulated=simulated))
+    return None if found is None else float(found)
+
+
+def set_workspace_cap(store: Store, amount: float | None, *, simulated: bool) -> None:
+    """Set the most that this store may ever spend, in dollars; None takes the cap away.
+
+    Raises:
+        StratosError: more is spent and held already.
+    """
+    known = ledger.spend(store, simulated=simulated)
+    if amount is not None and nanodollars(amount) < known.settled + known.held:
+        raise StratosError(
+            f"${dollars(known.settled + known.held):.4f} is spent or held already: a cap below that cannot be kept"
+        )
+    settings.put(store, cap_name(simulated=simulated), amount)
+
+
+def caps_of(
+    store: Store, teacher: Teacher, budget_usd: float | None, own_usd: float | None = None, sitting: str = ""
+) -> Caps:
+    """Return what bounds a call.
+
+    ``budget_usd`` bounds all that the store has settled and holds in this teacher's kind of money, so that a call that
+    was killed can be repeated as it was; the workspace's cap bounds it further. ``own_usd`` bounds what the batches of
+    ``sitting`` alone come to.
+    """
+    given = [each for each in (budget_usd, workspace_cap(store, simulated=teacher.simulated)) if each is not None]
+    return Caps(
+        total=nanodollars(min(given)) if given else None,
+        own=None if own_usd is None else nanodollars(own_usd),
+        sitting=sitting,
+    )
+
+
+def needs_budget(store: Store, teacher: Teacher, budget_usd: float | None, own_usd: float | None = None) -> None:
+    """Make sure that a paid teacher is bounded by something.
+
+    Raises:
+        StratosError: nothing bounds it.
+    """
+    if teacher.price is None or teacher.simulated:
+        return
+    if budget_usd is None and own_usd is None and workspace_cap(store, simulated=False) is None:
+        raise StratosError(f"{teacher.name} is paid: give the most that it may spend with --budget USD")
