@@ -17,7 +17,7 @@ from typing import Any
 from uuid import uuid4
 
 from stratos_tui.articles import near_duplicates
-from stratos_tui.distill.budget import caps_of, needs_budget
+from stratos_tui.distill.budget import caps_of, most_cost, needs_budget
 from stratos_tui.distill.settings import DistillSettings
 from stratos_tui.distill.submit import BUSY_SECONDS, BUSY_TRIES, agree, pause, pricing_of, sending
 from stratos_tui.errors import StratosError
@@ -40,8 +40,7 @@ from stratos_tui.store.ledger import Caps
 from stratos_tui.teachers.batches import Busy, InDoubt, NotTaken
 from stratos_tui.teachers.catalog import Teacher, find_teacher
 from stratos_tui.teachers.live import LiveClient, Question, open_live, question_id
-from stratos_tui.teachers.prices import Usage, dollars, live_cost
-from stratos_tui.teachers.tokens import NEWER_TOKENIZERS, estimate
+from stratos_tui.teachers.prices import dollars, live_cost
 from stratos_tui.teachers.wire import Outcome, new_run_token
 
 TITLES = 12
@@ -108,7 +107,7 @@ def draft(
     return _outcome(store, who, batch_id) | {"lost": lost}
 
 
-def most_cost(
+def most_of_drafts(
     store: Store, teacher: str, wishes: Sequence[Wish], settings: DistillSettings | None = None
 ) -> tuple[Teacher, int]:
     """Return a teacher, and the most that these drafts can cost by it, in nanodollars.
@@ -321,17 +320,10 @@ def _most(
     teacher: Teacher, wishes: Sequence[Wish], readers: Sequence[Profile], today: date, settings: DistillSettings
 ) -> int:
     """Return the most that the dearest of these drafts can cost, in nanodollars: what is held for each of them."""
-    if teacher.price is None:
-        return 0
     # four bytes of UTF-8 a character: no title has more
     titles = ["\U0001f4f0" * TITLE_CHARACTERS[1]] * TITLES
-    longest = max(estimate(_user(wish, readers, titles, len(wishes), today)) for wish in set(wishes))
-    usage = Usage(
-        tokens_in=round(longest * NEWER_TOKENIZERS),
-        cache_write=round(estimate(drafting_system()) * NEWER_TOKENIZERS),
-        tokens_out=settings.max_tokens,
-    )
-    return live_cost(teacher.price, usage)
+    asked = {_user(wish, readers, titles, len(wishes), today) for wish in set(wishes)}
+    return max(most_cost(teacher, drafting_system(), user, settings.max_tokens, live=True) for user in asked)
 
 
 def _user(wish: Wish, readers: Sequence[Profile], titles: Sequence[str], number: int, today: date) -> str:

@@ -16,7 +16,7 @@ from stratos_tui.store.batches import Batch
 from stratos_tui.store.db import Store
 from stratos_tui.teachers.batches import BatchClient, Gone, Unreachable
 from stratos_tui.teachers.catalog import Teacher
-from stratos_tui.teachers.prices import Usage, batch_costs
+from stratos_tui.teachers.prices import batch_costs
 from stratos_tui.teachers.wire import Outcome, own_id_of, read_line, run_token_of
 
 WHOLE_READINGS = 2
@@ -93,13 +93,17 @@ def _read_once(
     store: Store, batch: Batch, teacher: Teacher, lines: Iterable[bytes], take: Callable[[list[Answer]], None]
 ) -> None:
     chunk: list[Outcome] = []
-    cost = batch_costs(teacher.price) if teacher.price else None
+    cost_of = batch_costs(teacher.price) if teacher.price else None
+
+    def billed(outcome: Outcome) -> int | None:
+        # errored, canceled and expired requests are not billed; a refusal or a cut answer is
+        return cost_of(outcome.usage) if cost_of and outcome.result_type == "succeeded" else None
 
     def flush() -> None:
         asked = answers.asked(store, batch.id, [own_id_of(each.wire_id) for each in chunk])
         owned = [(asked.get(own_id_of(each.wire_id)), each) for each in chunk]
         chunk.clear()
-        take([_answer(request_id, each, cost) for request_id, each in owned if request_id is not None])
+        take([answer_of(request_id, each, billed(each)) for request_id, each in owned if request_id is not None])
 
     try:
         for line in lines:
@@ -115,10 +119,9 @@ def _read_once(
             flush()
 
 
-def _answer(request_id: int, outcome: Outcome, cost: Callable[[Usage], int] | None) -> Answer:
+def answer_of(request_id: int, outcome: Outcome, cost: int | None) -> Answer:
+    """Return what is stored of an outcome; ``cost`` is in nanodollars, None where nothing is billed."""
     usage = outcome.usage
-    # errored, canceled and expired requests are not billed; a refusal or a cut answer is
-    billed = outcome.result_type == "succeeded"
     return Answer(
         request_id=request_id,
         result_type=outcome.result_type,
@@ -131,7 +134,7 @@ def _answer(request_id: int, outcome: Outcome, cost: Callable[[Usage], int] | No
         tokens_cache_write=usage.cache_write,
         tokens_cache_read=usage.cache_read,
         tokens_out=usage.tokens_out,
-        cost=cost(usage) if billed and cost else None,
+        cost=cost,
         tokens_thinking=usage.thinking,
     )
 

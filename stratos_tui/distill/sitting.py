@@ -17,12 +17,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
-from stratos_tui.distill.ingest import judge_waiting
+from stratos_tui.distill.budget import most_cost
+from stratos_tui.distill.ingest import answer_of, judge_waiting
 from stratos_tui.distill.judge import LOST
 from stratos_tui.distill.pairs import Pair
 from stratos_tui.distill.pausing import is_paused
 from stratos_tui.distill.settings import DistillSettings
-from stratos_tui.distill.submit import Sent, pricing_of, sending
+from stratos_tui.distill.submit import Sent, came_to, pricing_of, sending
 from stratos_tui.distill.texts import Texts
 from stratos_tui.prism import prompts
 from stratos_tui.progress import Report, silent
@@ -36,7 +37,6 @@ from stratos_tui.teachers.batches import Busy, InDoubt, NotTaken, Unreachable
 from stratos_tui.teachers.catalog import Teacher
 from stratos_tui.teachers.live import LiveClient, Question, errored
 from stratos_tui.teachers.prices import Usage, dollars, live_cost
-from stratos_tui.teachers.tokens import FRAME_TOKENS, at_most
 from stratos_tui.teachers.wire import Outcome, new_run_token
 
 LOOK_SECONDS = 0.1
@@ -91,11 +91,7 @@ def answer_live(
             sittings += 1
             asked += len(done)
         needs = sum(_ask_of(teacher, texts, each, settings).held for each in waiting)
-    paused = bool(waiting) and is_paused(store)
-    if waiting:
-        what = f"{len(waiting)} questions: asking them takes up to ${dollars(needs):.4f} more"
-        events.add(store, teacher.name, "paused" if paused else "held back", what)
-    return Sent(sittings, asked, len(waiting), needs, paused)
+    return came_to(store, teacher, sittings, asked, len(waiting), needs)
 
 
 def recover(store: Store, teacher: Teacher, settings: DistillSettings, report: Report) -> None:
@@ -127,12 +123,8 @@ def question_of(texts: Texts, request: Request, settings: DistillSettings) -> Qu
 
 
 def most_of(teacher: Teacher, question: Question) -> int:
-    """Return the most that asking a question once can cost, in nanodollars: no tokenizer and no cache exceeds it."""
-    if teacher.price is None:
-        return 0
-    tokens = at_most(question.system) + at_most(question.user) + FRAME_TOKENS
-    dearest = Usage(cache_write=tokens) if teacher.price.cache_write > 1 else Usage(tokens_in=tokens)
-    return live_cost(teacher.price, dearest) + live_cost(teacher.price, Usage(tokens_out=question.max_tokens))
+    """Return the most that asking a question once can cost, in nanodollars."""
+    return most_cost(teacher, question.system, question.user, question.max_tokens, live=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -327,21 +319,7 @@ def _answer(ask: _Ask, outcome: Outcome, teacher: Teacher) -> Answer:
     if outcome.result_type == "succeeded" and teacher.price is not None:
         # a server that does not count leaves only the most that it can have been
         cost = live_cost(teacher.price, usage) if usage != Usage() else ask.held
-    return Answer(
-        request_id=ask.request_id,
-        result_type=outcome.result_type,
-        stop_reason=outcome.reason,
-        detail=outcome.detail,
-        model=outcome.model,
-        raw=outcome.raw,
-        text=outcome.text,
-        tokens_in=usage.tokens_in,
-        tokens_cache_write=usage.cache_write,
-        tokens_cache_read=usage.cache_read,
-        tokens_out=usage.tokens_out,
-        cost=cost,
-        tokens_thinking=usage.thinking,
-    )
+    return answer_of(ask.request_id, outcome, cost)
 
 
 def _lost(request_id: int, why: str, held: int) -> Answer:

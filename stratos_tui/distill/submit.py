@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from stratos_tui.distill.budget import most_cost
 from stratos_tui.distill.doubt import Search, expiry
 from stratos_tui.distill.pairs import Pair
 from stratos_tui.distill.pausing import is_paused
@@ -26,8 +27,7 @@ from stratos_tui.store.ledger import Caps, Pricing
 from stratos_tui.store.requests import Request
 from stratos_tui.teachers.batches import BatchClient, Busy, Gone, InDoubt, NotTaken, Unreachable
 from stratos_tui.teachers.catalog import TERMS_NOTICE, TERMS_SUBJECT, Teacher
-from stratos_tui.teachers.prices import Usage, batch_cost, dollars
-from stratos_tui.teachers.tokens import NEWER_TOKENIZERS, estimate
+from stratos_tui.teachers.prices import dollars
 from stratos_tui.teachers.wire import message_params, new_run_token, wire_id
 
 LOCK_SECONDS = 0.1
@@ -143,11 +143,16 @@ def send(
             sent += 1
             asked += len(portion)
     needs = sum(_most(teacher, texts, each, settings) for each in waiting)
-    paused = bool(waiting) and is_paused(store)
-    if waiting:
-        what = f"{len(waiting)} requests: sending them takes up to ${dollars(needs):.4f} more"
+    return came_to(store, teacher, sent, asked, len(waiting), needs)
+
+
+def came_to(store: Store, teacher: Teacher, batches: int, asked: int, held_back: int, needs: int) -> Sent:
+    """Say what a round came to; where questions are held back, why, and what they take, is an event too."""
+    paused = bool(held_back) and is_paused(store)
+    if held_back:
+        what = f"{held_back} requests: sending them takes up to ${dollars(needs):.4f} more"
         events.add(store, teacher.name, "paused" if paused else "held back", what)
-    return Sent(sent, asked, len(waiting), needs, paused)
+    return Sent(batches, asked, held_back, needs, paused)
 
 
 def resolve(store: Store, client: BatchClient, settings: DistillSettings, report: Report) -> Doubts:
@@ -329,20 +334,10 @@ def _params(teacher: Teacher, texts: Texts, request: Request, settings: DistillS
 
 
 def _most(teacher: Teacher, texts: Texts, request: Request, settings: DistillSettings) -> int:
-    """Return the most that one answer can cost, in nanodollars: what is held for it."""
-    if teacher.price is None:
-        return 0
-    params = _params(teacher, texts, request, settings)
-    system = sum(estimate(block["text"]) for block in params["system"])
-    user = estimate(params["messages"][0]["content"])
-    return batch_cost(
-        teacher.price,
-        Usage(
-            tokens_in=round(user * NEWER_TOKENIZERS),
-            cache_write=round(system * NEWER_TOKENIZERS),
-            tokens_out=settings.max_tokens,
-        ),
-    )
+    """Return what is held for one question, in nanodollars."""
+    profile, article = texts.profiles[request.profile_digest], texts.articles[request.article_id]
+    user = prompts.teacher_user(profile, article, request.reference_date, request.repair)
+    return most_cost(teacher, prompts.teacher_system(), user, settings.max_tokens, live=False)
 
 
 def _fitting(store: Store, teacher: Teacher, most: Sequence[int], caps: Caps) -> int:

@@ -16,7 +16,7 @@ import pytest
 
 from stratos_tui.articles.holdout import fix_holdout
 from stratos_tui.distill import review
-from stratos_tui.distill.candidates import Wish, draft, most_cost
+from stratos_tui.distill.candidates import Wish, draft, most_of_drafts
 from stratos_tui.distill.plan import choose_pairs, keep, plan
 from stratos_tui.distill.settings import DistillSettings
 from stratos_tui.distill.weak import wishes_of
@@ -93,7 +93,7 @@ def test_money_is_held_first_settled_once_and_let_go(seeded: Store) -> None:
     known = ledger_of(seeded)
     (price,) = {row["priced_as"] for row in seeded.rows("SELECT DISTINCT priced_as FROM ledger")}
     assert price
-    assert known["reserve"] == known["release"] == most_cost(seeded, "rehearsal", NURSE, GOOD)[1]
+    assert known["reserve"] == known["release"] == most_of_drafts(seeded, "rehearsal", NURSE, GOOD)[1]
     assert 0 < known["settle"] < known["reserve"]
     assert seeded.value("SELECT count(*) FROM ledger WHERE kind = 'settle' AND request_id IS NULL") == 3
     assert ledger.spend(seeded, simulated=True).held == 0
@@ -252,7 +252,7 @@ def test_paid_drafts_are_settled_at_the_live_price(seeded: Store, paid: Paid) ->
     with paid():
         result = paid_drafts(seeded)
     assert not result["simulated"]
-    who, _ = most_cost(seeded, CLAUDE, NURSE)
+    who, _ = most_of_drafts(seeded, CLAUDE, NURSE)
     assert who.price is not None
     found = candidates.load(seeded)
     worked_out = 0
@@ -295,7 +295,7 @@ def test_an_answer_that_does_not_come_may_have_been_paid(seeded: Store, paid: Pa
     assert "a bad day" in lost.fault
     assert "may have been paid" in lost.fault
     settled = [row["nanodollars"] for row in seeded.rows("SELECT nanodollars FROM ledger WHERE kind = 'settle'")]
-    assert settled.count(most_cost(seeded, CLAUDE, NURSE[:1], GOOD)[1]) == 1
+    assert settled.count(most_of_drafts(seeded, CLAUDE, NURSE[:1], GOOD)[1]) == 1
     assert len(settled) == 3
     assert ledger.spend(seeded, simulated=False).held == 0
 
@@ -375,7 +375,7 @@ def test_after_kill_9_nothing_is_asked_twice_and_what_may_have_been_paid_is_sett
     assert states(seeded) == ["waiting", *["errored"] * lost, "waiting"]
     spend = ledger.spend(seeded, simulated=False)
     assert spend.held == 0
-    _, each = most_cost(seeded, CLAUDE, NURSE[:1])
+    _, each = most_of_drafts(seeded, CLAUDE, NURSE[:1])
     settled = [row["nanodollars"] for row in seeded.rows("SELECT nanodollars FROM ledger WHERE kind = 'settle'")]
     assert settled.count(each) == lost
     assert len(settled) == 2 + lost

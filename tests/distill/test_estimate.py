@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
@@ -19,6 +19,10 @@ from stratos_tui.records import Article
 from stratos_tui.store import articles, profiles
 from stratos_tui.store.db import Store
 from stratos_tui.teachers.catalog import teacher_of
+from stratos_tui.teachers.rehearsal.server import Handler
+
+if TYPE_CHECKING:
+    from tests.distill.conftest import Serve
 
 PLAIN = DistillSettings()
 DAY = date(2026, 11, 20)
@@ -102,6 +106,31 @@ def test_without_a_key_the_tokens_are_estimated_here_and_it_is_said(
     found, counted_by = price_plan(seeded, planned, PLAIN)
     assert found.tokens.counted == 0
     assert "ANTHROPIC_API_KEY" in counted_by
+
+
+def test_a_paid_teachers_server_counts_a_sample_and_is_sent_nothing_else(
+    seeded: Store, quick: DistillSettings, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Twice(Handler):
+        """Counts twice as many tokens as we do, and notes what else it is asked."""
+
+        asked: ClassVar[list[str]] = []
+
+        def _post(self, url: Any) -> dict[str, Any]:
+            self.asked.append(url.path)
+            found = super()._post(url)
+            return {name: value * 2 for name, value in found.items()}
+
+    planned = plan(seeded, OPUS, choose_pairs(seeded, limit=100))
+    with serve(Twice) as server:
+        monkeypatch.setenv("ANTHROPIC_API_KEY", "any")
+        monkeypatch.setenv("ANTHROPIC_BASE_URL", server.base_url)
+        found, counted_by = price_plan(seeded, planned, PLAIN)
+    assert counted_by == "claude-opus-5-5's own count"
+    assert found.tokens.counted == COUNTED
+    assert found.tokens.factor == pytest.approx(2.0, rel=0.02)
+    assert Twice.asked == ["/v1/messages/count_tokens"] * COUNTED
+    assert seeded.value("SELECT count(*) FROM requests") == 0
 
 
 # choosing

@@ -176,7 +176,7 @@ def test_what_does_not_fit_the_budget_is_held_back_with_what_it_takes(seeded: St
 
 
 def test_nothing_is_sent_where_nothing_fits(seeded: Store, quick: DistillSettings) -> None:
-    with pytest.raises(StratosError, match=r"budget of \$0\.01 holds 10 requests back.*can take up to \$0\.2") as error:
+    with pytest.raises(StratosError, match=r"budget of \$0\.01 holds 10 requests back.*can take up to \$0\.3") as error:
         distill(seeded, "rehearsal", limit=10, budget_usd=0.01, settings=quick)
     assert "--budget" in str(error.value)
     assert batches.load(seeded) == []
