@@ -102,11 +102,11 @@ def extrapolate(
     with Jeffreys' prior on the share that fails: fifty answers without a failure do not say that there will be none.
     None without a pilot.
     """
-    import numpy as np
-
     found = asked(store, teacher.name, "pilot", prompts.fingerprint("teacher"), settings.asking())
     if len(found) < LEAST or teacher.price is None:
         return None
+    import numpy as np
+
     number, failures = len(found), sum(not each.accepted for each in found)
     longest = batch_cost(
         teacher.price,
