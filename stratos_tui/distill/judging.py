@@ -72,7 +72,7 @@ class Judging:
         request_ids, asked = self._asked.popleft()
         try:
             verdicts = asked.result()
-        except (OSError, ValueError):
+        except (OSError, ValueError, EOFError):
             # the other process is gone, which is no reason to stop: the same is done here
             verdicts = judge_stored(self._store, request_ids, self._limits)
         self._keep(verdicts)

@@ -113,14 +113,14 @@ def message_outcome(wire_id: str, message: Any, raw: str) -> Outcome:
 def read_line(line: bytes) -> Outcome | None:
     """Read one line of a batch's results; None where it is not one."""
     try:
-        row = json.loads(line)
+        raw = line.decode()
+        row = json.loads(raw)
     except (ValueError, RecursionError):
         return None
     sent, result = at(row, "custom_id"), at(row, "result")
     kind = at(result, "type")
     if not isinstance(sent, str) or not isinstance(kind, str):
         return None
-    raw = line.decode("utf-8", "replace")
     if kind == "succeeded":
         return message_outcome(sent, at(result, "message"), raw)
     error = at(at(result, "error"), "error")
