@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from rich.text import Text
 from textual import on
@@ -14,6 +14,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.timer import Timer
+from textual.types import CSSPathType
 
 from screens.article_text import whole
 from screens.dialogs import PromptScreen
@@ -33,6 +34,9 @@ from stratos_tui.store import articles, jobs
 from stratos_tui.store.jobs import Job
 from stratos_tui.store.pages import Record
 
+if TYPE_CHECKING:
+    from screens.candidates import Candidates
+
 IMPORT_LOOK_SECONDS = 0.5
 """How often an import of this screen's is looked at until it has ended."""
 
@@ -42,15 +46,16 @@ class ArticlesScreen(PhaseScreen[None]):
 
     TITLE = "Articles"
     PHASE = "articles"
-    CSS_PATH = "articles.tcss"
+    CSS_PATH: ClassVar[CSSPathType | None] = ["articles.tcss", "candidates.tcss"]
     HELP = (
         "The articles that are scored. / filters by title or source, o changes the order. Enter opens an article to "
         "label it against the profiles; i imports a file of articles or of scored pairs, l shows what the last import "
-        "did."
+        "did. d opens the articles that a teacher drafted, for review."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("i", "import", "import", tooltip="Import JSONL, CSV or messages rows from a file"),
-        Binding("l", "last_import", "last import", tooltip="Show what the last import added and refused"),
+        Binding("l", "last_import", "report", tooltip="Show what the last import added and refused"),
+        Binding("d", "review", "drafts", tooltip="Review the articles that a teacher drafted"),
     ]
 
     def __init__(self) -> None:
@@ -85,11 +90,18 @@ class ArticlesScreen(PhaseScreen[None]):
         """Somebody committed: labelling shows it too."""
         if self.labelling:
             self.query_one(Labelling).read_again()
+        if self.reviewing:
+            self._candidates.read_again()
 
     @property
     def labelling(self) -> bool:
         """Whether an article is being labelled."""
         return self.has_class("-labelling")
+
+    @property
+    def reviewing(self) -> bool:
+        """Whether drafted articles are reviewed."""
+        return self.has_class("-reviewing")
 
     # browsing
 
@@ -126,9 +138,37 @@ class ArticlesScreen(PhaseScreen[None]):
         listing.go_to(event.article_id)
         self.refresh_bindings()
 
+    # reviewing drafts
+
+    async def action_review(self) -> None:
+        """Open the queue of drafted articles; it is made when it is first wanted."""
+        from screens.candidates import Candidates
+
+        self.say("")
+        if not self.query(Candidates):
+            await self.query_one("#body").mount(Candidates())
+        self.add_class("-reviewing")
+        self._candidates.open()
+        self.refresh_bindings()
+
+    @property
+    def _candidates(self) -> Candidates:
+        from screens.candidates import Candidates
+
+        return self.query_one(Candidates)
+
+    def on_candidates_closed(self) -> None:
+        """Show the articles again."""
+        self.say("")
+        self.remove_class("-reviewing")
+        self.query_one(ListingTable).table.focus()
+        self.refresh_bindings()
+
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Leave every key to labelling while it is open."""
-        if self.labelling and action in ("import", "last_import", "undo"):
+        """Leave every key to labelling, or to the review, while it is open."""
+        if self.labelling and action in ("import", "last_import", "review", "undo"):
+            return False
+        if self.reviewing and action in ("import", "last_import", "review"):
             return False
         return super().check_action(action, parameters)
 

@@ -15,10 +15,12 @@ from textual.widgets import Static
 
 from screens.article_text import dateline
 from screens.compare_find import CompareCommands, FindArticleScreen
+from screens.compare_teacher import TeacherDesk
 from screens.frame import PhaseScreen
 from screens.in_order import InOrder
 from screens.live_scores import LiveScores
 from screens.render import DIM, clean, count, one_line, provenance
+from screens.teacher_text import Taught
 from screens.widgets.chooser import ChooseScreen
 from screens.widgets.reading_pane import ReadingPane
 from screens.widgets.rows import Column, Row
@@ -63,7 +65,8 @@ class CompareScreen(PhaseScreen[Snapshot]):
     HELP = (
         "One article scored live for two profiles. n and p leaf through the articles, / finds one, tab goes to the "
         "other side, left and right take another profile there, enter chooses it from the list. s changes the scorer, "
-        "m shows every profile, t swaps the sides, r asks again."
+        "m shows every profile, t swaps the sides, r asks again. T asks a teacher about both sides, after it has shown "
+        "what that can cost; what it answered before is shown as it is stored."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("n", "step(1)", "next", tooltip="The next article"),
@@ -73,6 +76,7 @@ class CompareScreen(PhaseScreen[Snapshot]):
         Binding("t", "swap", "swap", tooltip="Swap the two sides"),
         Binding("m", "matrix", "matrix", tooltip="Score every profile on this article"),
         Binding("r", "again", "score now", tooltip="Ask the scorer again"),
+        Binding("T", "teacher", "teacher", tooltip="Ask a teacher about both sides, after showing the price"),
         Binding("y", "copy", "copy", tooltip="Copy both traces and scores"),
     ]
 
@@ -85,6 +89,7 @@ class CompareScreen(PhaseScreen[Snapshot]):
         self._asked: object = None
         self._rubric: dict[str, Reference] = {}
         self._errands = InOrder(self)
+        self._desk = TeacherDesk(self, self.reload)
 
     def compose_body(self) -> ComposeResult:
         """The article over two columns, or the matrix, over the gap."""
@@ -175,10 +180,12 @@ class CompareScreen(PhaseScreen[Snapshot]):
         self._refer()
         self._say_gap()
         if article is not None:
-            day = reference_date_of(article, self.host.clock().date())
             chosen = [profile for profile in sides if profile is not None]
             rest = [profile for profile in data.profiles.values() if matrix and profile not in chosen]
-            self._scores.ask(self._scorer, [Task(profile, article, day) for profile in chosen + rest], again=again)
+            self._scores.ask(self._scorer, [self._pair(profile, article) for profile in chosen + rest], again=again)
+
+    def _pair(self, profile: Profile, article: Article) -> Task:
+        return Task(profile, article, reference_date_of(article, self.host.clock().date()))
 
     def waiting(self, profile_ids: list[str], why: str) -> None:
         """Say what the answers for these profiles wait for."""
@@ -217,10 +224,14 @@ class CompareScreen(PhaseScreen[Snapshot]):
     def _refer(self) -> None:
         """Show what others said: labels, teachers, and other scorers than the one that is asked."""
         references = self._data.references if self._data else {}
+        article = self._data.article if self._data else None
         for column in self.query(ScoreColumn):
-            profile_id = column.profile.id if column.profile else ""
-            others = [each for each in references.get(profile_id, ()) if each.source not in (self._scorer, RUBRIC)]
-            rubric = self._rubric.get(profile_id)
+            profile = column.profile
+            taught = self._desk.of(self._pair(profile, article)) if profile and article else None
+            column.teach(taught)
+            told = {self._scorer, RUBRIC, taught.teacher.name if isinstance(taught, Taught) else ""}
+            others = [each for each in references.get(profile.id if profile else "", ()) if each.source not in told]
+            rubric = self._rubric.get(profile.id) if profile else None
             column.refer(others if rubric is None else [*others, rubric])
         self.query_one(ScoreMatrix).refer(references)
 
@@ -280,6 +291,17 @@ class CompareScreen(PhaseScreen[Snapshot]):
         """Ask the scorer again."""
         self.say("")
         self._choose(again=True)
+
+    def action_teacher(self) -> None:
+        """Ask a teacher about the two sides."""
+        article = self._data.article if self._data else None
+        shown = [each.profile for each in self.query(ScoreColumn) if each.profile is not None]
+        if self.has_class("-matrix"):
+            self.say("a teacher is asked about two sides: m shows them")
+        elif article is None or not shown:
+            self.say("there is no pair to ask about")
+        else:
+            self._desk.ask([self._pair(profile, article) for profile in shown])
 
     def action_scorer(self) -> None:
         """Choose who scores."""

@@ -1,4 +1,4 @@
-"""Writes the distillation's plan, its batches and its events as text, and works out what asking costs."""
+"""Writes the distillation's plan as text, and works out what asking costs."""
 
 from __future__ import annotations
 
@@ -9,106 +9,112 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from screens.figures import Part, facts, legend, plural, stacked_bar, table
-from screens.render import BAND_COLOURS, DIM, WARN, absolute, count, dollars, meter, one_line, parse_time, provenance
-from stratos_tui.store.batches import Batch
+from screens.render import BAND_COLOURS, DIM, WARN, count, dollars, meter, one_line, provenance
 from stratos_tui.store.distill import Totals
 from stratos_tui.store.jobs import Job
 from stratos_tui.store.ledger import Spend
-from stratos_tui.store.phase_views import BatchEvent
 from stratos_tui.teachers.catalog import TERMS_NOTICE, teacher_of
-from stratos_tui.teachers.prices import NANO, nanodollars
+from stratos_tui.teachers.prices import nanodollars
 
 if TYPE_CHECKING:
-    from stratos_tui.distill.plan import CostEstimate
+    from stratos_tui.distill.estimate import CostEstimate
     from stratos_tui.store.db import Store
 
 Check = Callable[[str], str]
 
-TEACHER_HINT = "rehearsal or rubric cost nothing; claude:MODEL is paid and needs a budget."
+TEACHER_HINT = (
+    "rehearsal and rubric cost nothing; claude:MODEL is paid and needs a budget; openai:MODEL@URL and ollama:MODEL."
+)
 BUDGET_HINT = (
-    "Bounds all that this store has spent and holds in this kind of money. Empty: no bound (not for a paid teacher)."
+    "The hard cap on all that this workspace spends in this kind of money, ever; work that would pass it is not sent."
+    " Empty: no cap (not for a paid teacher)."
 )
 
-_BAR = 12
 _GREEN, _RED = BAND_COLOURS["high"], "#d65d5d"
-_STATES = {
-    "planned": ("·", "waits"),
-    "submitted": ("→", "out"),
-    "answered": ("←", "came back"),
-    "accepted": ("✓", "accepted"),
-    "rejected": ("✗", "rejected"),
-    "errored": ("!", "error"),
-    "expired": ("⌛", "expired"),
-    "canceled": ("■", "canceled"),
-    "discarded": ("–", "given up"),
-}
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What the operator wants asked: whom, how many pairs at most (None: all), the most to spend in dollars."""
+    """What the operator wants asked: whom, and how many pairs at most (None: all)."""
 
     teacher: str
     pairs: int | None = None
-    budget: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Priced:
-    """What a choice comes to: requests that are missing, their batches, and what asking costs."""
+    """What a choice comes to: requests that are missing, their batches, and what asking costs.
+
+    ``pilot`` is what asking costs by what a pilot measured; None without one.
+    """
 
     choice: Choice
     requests: int
     batches: int
     shortfall: int
     cost: CostEstimate
+    pilot: CostEstimate | None = None
+
+    @property
+    def most(self) -> int:
+        """The upper end of the price, in nanodollars."""
+        return nanodollars((self.pilot or self.cost).high)
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where the chosen teacher's requests and money stand. ``pairs`` counts every article with every profile."""
+    """Where the chosen teacher's requests and money stand. ``pairs`` counts every article with every profile.
+
+    ``cap`` is the workspace's, in dollars, of the teacher's kind of money.
+    """
 
     pairs: int
     totals: Totals
     spend: Spend
     in_flight: int
+    cap: float | None = None
+    paused: bool = False
+
+    @property
+    def free(self) -> int | None:
+        """What may still be held, in nanodollars; None where nothing is capped."""
+        if self.cap is None:
+            return None
+        return max(nanodollars(self.cap) - self.spend.settled - self.spend.held, 0)
 
 
 def price(store: Store, choice: Choice) -> Priced:
     """Work out what is missing for a choice, and what asking costs; takes a moment for many articles."""
+    from stratos_tui.distill.pilot import extrapolate
     from stratos_tui.distill.plan import choose_pairs, plan
+    from stratos_tui.distill.settings import DistillSettings
 
+    who = teacher_of(choice.teacher)
     pairs = choose_pairs(store, limit=choice.pairs, missing_for=choice.teacher)
     found = plan(store, choice.teacher, pairs, wanted=choice.pairs)
+    number = len(found.requests) + found.unsent
     return Priced(
         choice,
-        len(found.requests) + found.unsent,
+        number,
         found.batches,
         found.shortfall,
         found.cost_estimate,
+        extrapolate(store, who, number, DistillSettings()) if number and who.price else None,
     )
 
 
-def needs_budget(choice: Choice) -> bool:
-    """Tell whether this teacher is really paid and no bound is given."""
+def needs_budget(choice: Choice, standing: Standing) -> bool:
+    """Tell whether this teacher is really paid and no cap is set."""
     who = teacher_of(choice.teacher)
-    return who.price is not None and not who.simulated and choice.budget is None
+    return who.price is not None and not who.simulated and standing.cap is None
 
 
 def command(choice: Choice) -> list[str]:
-    """Return the command that does what was chosen, from plan to judged answers."""
+    """Return the command that does what was chosen, from plan to judged answers; the workspace's cap bounds it."""
     arguments = ["distill", "run", "--teacher", choice.teacher]
     if choice.pairs is not None:
         arguments += ["--pairs", str(choice.pairs)]
-    if choice.budget is not None:
-        arguments += ["--budget", f"{choice.budget:.2f}"]
     return arguments + (["--accept-terms"] if teacher_of(choice.teacher).needs_terms else [])
-
-
-def written(choice: Choice, field: str) -> str:
-    """Return one field of a choice as it is typed."""
-    value = getattr(choice, field)
-    return "" if value is None else f"{value:.2f}" if isinstance(value, float) else str(value)
 
 
 def plan(
@@ -130,13 +136,18 @@ def plan(
         short = f" ({count(priced.shortfall)} fewer than wanted)" if priced.shortfall else ""
         items += [
             ("missing", Text(missing + short, style="bold")),
-            ("price", cost_text(priced, simulated=who.simulated)),
+            ("price", cost_text(priced.cost, simulated=who.simulated)),
         ]
+        if priced.pilot is not None:
+            items.append(("by pilot", cost_text(priced.pilot, simulated=who.simulated)))
     if who.price is not None and not brief:
         items.append(("rates", Text(f"{who.price.model}, {who.price.date}", style=DIM)))
-    items.append(("budget", "no bound" if choice.budget is None else f"${choice.budget:,.2f}"))
-    text = _in_pairs(items) if brief else facts(items)
-    text.append("\n").append_text(_money(choice, standing.spend, simulated=who.simulated, width=width))
+    items.append(("cap", "none" if standing.cap is None else f"${standing.cap:,.2f}"))
+    text = Text("⏸ paused: nothing is sent until p\n", style=f"bold {WARN}") if standing.paused else Text()
+    text.append_text(_in_pairs(items) if brief else facts(items))
+    text.append("\n").append_text(_money(standing, simulated=who.simulated, width=width))
+    if priced is not None and (held := _held_back(priced, standing)):
+        text.append("\n").append_text(held)
     text.append("\n" if brief else "\n\n").append_text(_progress(standing.totals, width, brief=brief))
     if job is not None and not brief:
         share = f"{meter(job.done, job.total)} {count(job.done)} of {count(job.total)}" if job.total else "starts"
@@ -144,9 +155,8 @@ def plan(
     return text
 
 
-def cost_text(priced: Priced, *, simulated: bool) -> Text:
+def cost_text(cost: CostEstimate, *, simulated: bool) -> Text:
     """Return what asking costs, as a range around what is expected; simulated money says so."""
-    cost = priced.cost
     if not cost.high:
         return Text("nothing")
     low, middle, high = (dollars(nanodollars(each)) for each in (cost.low, cost.expected, cost.high))
@@ -163,14 +173,16 @@ def question(priced: Priced, standing: Standing, *, agreed: bool) -> tuple[str, 
         asks = f"Go on with the {count(standing.totals.open)} requests that are out?"
     detail = facts(
         [
-            ("price", cost_text(priced, simulated=who.simulated)),
-            (
-                "budget",
-                "no bound" if choice.budget is None else f"${choice.budget:,.2f} for all that this store spends",
-            ),
+            ("price", cost_text(priced.cost, simulated=who.simulated)),
+            *([("by pilot", cost_text(priced.pilot, simulated=who.simulated))] if priced.pilot else []),
+            ("cap", "none" if standing.cap is None else f"${standing.cap:,.2f} for all that this workspace spends"),
             ("so far", f"{dollars(standing.spend.settled)} spent, {dollars(standing.spend.held)} held"),
         ]
     )
+    if held := _held_back(priced, standing):
+        detail.append("\n").append_text(held)
+    if standing.paused:
+        detail.append("\nSending is paused: nothing goes out until p on this screen.", style=WARN)
     if who.simulated:
         detail.append("\n\nA rehearsal: a local server answers by the rubric, and nobody pays.", style=WARN)
     if who.needs_terms:
@@ -191,56 +203,6 @@ def cancel_question(choice: Choice, standing: Standing) -> tuple[str, str]:
     )
 
 
-def batch_cells(batch: Batch, states: dict[str, int], cost: int) -> tuple[str | Text, ...]:
-    """Return one batch as cells: number, teacher, state, bar, how many came back, how many were bad, cost."""
-    parts = [part for _, part in _parts(states)]
-    back = sum(n for state, n in states.items() if state not in ("planned", "submitted"))
-    bad = sum(states.get(state, 0) for state in ("rejected", "errored", "expired", "canceled", "discarded"))
-    signs = {"intended": "…", "submitted": "→", "ended": "←", "ingested": "✓", "failed": "✗"}
-    state = Text(f"{signs[batch.state]} {batch.state}", style=_RED if batch.state == "failed" else "")
-    shown = "" if not cost else "<$0.01" if cost < NANO // 100 else dollars(cost)
-    money = Text(shown, style=WARN if batch.simulated else "bold")
-    return (
-        str(batch.id),
-        provenance(batch.teacher),
-        state,
-        stacked_bar(parts, _BAR),
-        f"{count(back)}/{count(batch.request_count)}",
-        Text(count(bad) if bad else "", style=WARN),
-        money,
-    )
-
-
-def request_state(state: str) -> Text:
-    """Return a request's state as a sign and a word."""
-    sign, name = _STATES.get(state, ("?", one_line(state)))
-    style = {"accepted": _GREEN, "rejected": WARN, "errored": _RED, "expired": _RED}.get(state, "")
-    return Text(f"{sign} {name}", style=style)
-
-
-def events(happened: Sequence[BatchEvent], width: int) -> Text:
-    """Return what happened to batches, the newest first, a line each; a new day begins with its date."""
-    if not happened:
-        return Text("Nothing was sent yet.", style=DIM)
-    rows: list[list[str | Text]] = []
-    day = ""
-    for event in happened:
-        if (today := absolute(event.at)[:10]) != day:
-            day = today
-            rows.append([Text(day[5:], style=DIM), *([""] * 5)])
-        rows.append(
-            [
-                Text(f"{parse_time(event.at):%H:%M:%S}", style=DIM),
-                f"batch {event.batch_id}",
-                Text(event.what, style=_RED if event.what == "failed" else "bold"),
-                count(event.requests),
-                provenance(event.teacher),
-                Text(one_line(event.detail), style=DIM),
-            ]
-        )
-    return table(rows, "lllrll", gap=1, width=width)
-
-
 def _in_pairs(items: Sequence[tuple[str, str | Text]]) -> Text:
     """Return facts two in a line, where lines are scarcer than columns."""
     cells = [cell for name, value in items for cell in (Text(name, style=DIM), value)]
@@ -248,17 +210,33 @@ def _in_pairs(items: Sequence[tuple[str, str | Text]]) -> Text:
     return table(rows, "llll")
 
 
-def _money(choice: Choice, spend: Spend, *, simulated: bool, width: int) -> Text:
-    kind = "simulated" if simulated else "paid"
-    words = Text().append(f"{dollars(spend.settled)} spent", style="bold").append(f", {dollars(spend.held)} held ")
-    words.append(kind, style=WARN if simulated else "bold")
-    if choice.budget is None:
+def _money(standing: Standing, *, simulated: bool, width: int) -> Text:
+    spend = standing.spend
+    words = Text().append(f"{dollars(spend.settled)} spent", style="bold").append(f" · {dollars(spend.held)} held")
+    if standing.free is not None:
+        words.append(f" · {dollars(standing.free)} free")
+    words.append(" simulated" if simulated else " paid", style=WARN if simulated else "bold")
+    if standing.free is None:
         return words
-    bound = nanodollars(choice.budget)
-    free = max(bound - spend.settled - spend.held, 0)
     style = WARN if simulated else _GREEN
-    parts = [Part(spend.settled, "█", style), Part(spend.held, "▒", style), Part(free, "░", DIM)]
+    parts = [
+        Part(spend.settled, "█", style),
+        Part(spend.held, "▒", style),
+        Part(standing.free, "░", DIM),
+    ]
     return Text("\n").join([stacked_bar(parts, max(width, 8)), words])
+
+
+def _held_back(priced: Priced, standing: Standing) -> Text | None:
+    """Return what it would take where the cap holds work back."""
+    free = standing.free
+    if free is None or priced.most <= free or not priced.requests:
+        return None
+    return Text(
+        f"▲ the cap holds work back: it may take {dollars(priced.most)}, {dollars(priced.most - free)} more than is"
+        " free; b raises it",
+        style=WARN,
+    )
 
 
 def _progress(totals: Totals, width: int, *, brief: bool) -> Text:
@@ -272,14 +250,3 @@ def _progress(totals: Totals, width: int, *, brief: bool) -> Text:
     text = Text() if brief else Text.assemble(("requests so far ", DIM), (count(totals.requests), "bold"), "\n")
     text.append_text(stacked_bar([part for _, part in named], max(width, 8))).append("\n")
     return text.append_text(legend(named, width))
-
-
-def _parts(states: dict[str, int]) -> list[tuple[str, Part]]:
-    failed = sum(states.get(state, 0) for state in ("errored", "expired", "canceled"))
-    return [
-        ("accepted", Part(states.get("accepted", 0), "█", _GREEN)),
-        ("came back", Part(states.get("answered", 0), "▓", "")),
-        ("rejected", Part(states.get("rejected", 0) + states.get("discarded", 0), "▒", WARN)),
-        ("failed", Part(failed, "▚", _RED)),
-        ("out", Part(states.get("submitted", 0) + states.get("planned", 0), "░", DIM)),
-    ]

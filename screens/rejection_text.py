@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from rich.text import Text
 
-from screens.figures import facts
-from screens.render import DIM, WARN, clean, literal, one_line, provenance, score_text
+from screens.figures import facts, plural
+from screens.render import BAND_COLOURS, DIM, WARN, absolute, clean, literal, one_line, provenance, score_text
+from stratos_tui.distill.repair import in_words
 from stratos_tui.records import Article, Profile
-from stratos_tui.store.rejections import RejectedAnswer
+from stratos_tui.store.decisions import Step
+from stratos_tui.store.pages import Record
+from stratos_tui.store.rejections import RejectedAnswer, Rejection
 
 OPEN, CLOSE = "⟦", "⟧"
 """Around the offending part, so that it is seen without colour."""
@@ -32,7 +35,15 @@ NAMES = {
     "too_long": "too long",
     "section_missing": "no section",
     "signal_vocabulary": "signal word",
-    "tier_length": "tier length",
+    "tier_1_length": "tier 1 length",
+    "tier_2_length": "tier 2 length",
+    "tier_3_length": "tier 3 length",
+    "trace_contradicts": "contradicts",
+    "score_above_source": "above source",
+    "score_above_expiry": "expired",
+    "loop": "repeats itself",
+    "echo": "copies article",
+    "language": "not English",
 }
 
 
@@ -41,16 +52,53 @@ def name_of(code: str) -> str:
     return NAMES.get(code, one_line(code).replace("_", " "))
 
 
+def listed(record: Record) -> str:
+    """Return a listed answer's title behind the sign of what became of it, if anything did."""
+    sign = ""
+    if record["decided_by"] == "operator":
+        sign = "– " if record["state"] == "discarded" else "✎ " if record["edited"] else "✓ "
+    elif record["resolved"]:
+        sign = "↻ "
+    return f"{sign}{record['title']}"
+
+
+def title(verdict: Rejection) -> str:
+    """Return the title over an answer: its request, and which attempt at the pair it is."""
+    return f"answer {verdict.request_id} · attempt {verdict.attempt} of {max(verdict.attempts, verdict.attempt)}"
+
+
+def bulk_question(asks: str, number: int, reason: str, search: str) -> tuple[str, str]:
+    """Return what is asked before something is done to all listed answers, and what stands under it."""
+    which = f"with the reason “{name_of(reason)}”" if reason else "of every reason"
+    words = f" and the words “{one_line(search)}”" if search else ""
+    return f"{asks} {plural(number, 'answer')} {which}{words}?", (
+        "Those for which it cannot be done stay as they are, and the screen says why. u takes it back as one."
+    )
+
+
+def undo_question(step: Step) -> tuple[str, str]:
+    """Return what is asked before an older step is taken back, and what stands under it."""
+    what = "decision" if step.what == "decided" else "planned attempt"
+    return f"Take back {plural(len(step.request_ids), what)} of {absolute(step.at)}?", (
+        "The rules' own verdicts stand again; a text that was edited is gone."
+        if step.what == "decided"
+        else "They wait to be sent, and are forgotten."
+    )
+
+
 def answer(found: RejectedAnswer) -> Text:
-    """Return the verdict on an answer above the answer, its offending part between ``⟦`` and ``⟧``."""
-    return _head(found).append("\n\n").append_text(_marked(found))
+    """Return the verdict on an answer above the answer, its offending part between ``⟦`` and ``⟧``.
+
+    Where an operator wrote a text in its place, that stands between the two.
+    """
+    return _above(found).append_text(_marked(found))
 
 
 def lines_before_span(found: RejectedAnswer, width: int) -> int:
     """Return how many lines of :func:`answer` may be scrolled away with the offending part still in view."""
     from rich.console import Console
 
-    above = _head(found).append("\n\n").append_text(_marked(found)[: found.span[0]])
+    above = _above(found).append_text(_marked(found)[: found.span[0]])
     lines = len(above.wrap(Console(width=max(width, 1)), max(width, 1)))
     return max(lines - 1 - _CONTEXT_LINES, 0)
 
@@ -84,22 +132,39 @@ def about(article: Article | None, profile: Profile | None, reference_date: str)
     return text
 
 
+def _above(found: RejectedAnswer) -> Text:
+    text = _head(found).append("\n\n")
+    if found.edited is not None:
+        who = one_line(found.rejection.editor)
+        text.append(f"✎ edited by {who}", style="bold").append("\n").append_text(literal(found.edited))
+        text.append("\n\nas it came\n", style="bold")
+    return text
+
+
 def _head(found: RejectedAnswer) -> Text:
     verdict = found.rejection
     text = Text().append(f"✗ {name_of(verdict.code)}", style=f"bold {WARN}")
-    text.append(f"  {one_line(verdict.measured)}", style="bold")
-    if verdict.limits:
-        text.append(f"  limit: {one_line(verdict.limits)}", style=DIM)
-    if verdict.resolved:
-        text.append("\n↻ asked again, or answered well since", style=DIM)
+    text.append(f" · {one_line(in_words(verdict.code, verdict.measured, verdict.limits))}")
+    text.append_text(_decision(verdict))
+    if found.repair:
+        text.append("\n↻ the teacher had been told: ", style=DIM).append(one_line(found.repair), style=DIM)
     text.append("\n").append_text(provenance(verdict.teacher))
     if found.model and one_line(found.model) != one_line(verdict.teacher):
         text.append(f" · {one_line(found.model)}", style=DIM)
-    text.append(
-        f" · {verdict.words} words · ended by {one_line(found.stop_reason) or one_line(found.result_type)}", style=DIM
-    )
+    text.append(f" · {verdict.words:,} words · ended by {one_line(found.stop_reason or found.result_type)}", style=DIM)
     if verdict.tenths is not None:
         text.append("\n").append_text(score_text(verdict.tenths))
+    return text
+
+
+def _decision(verdict: Rejection) -> Text:
+    text = Text()
+    if verdict.state == "discarded":
+        text.append("\n– given up: its pair is not asked again", style=DIM)
+    elif verdict.state == "accepted":
+        text.append("\n✓ accepted by the operator", style=BAND_COLOURS["high"])
+    elif verdict.resolved:
+        text.append("\n↻ asked again, or answered well since", style=DIM)
     return text
 
 

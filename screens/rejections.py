@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from rich.text import Text
 from textual import on
@@ -15,24 +15,43 @@ from textual.containers import Vertical
 from textual.types import CSSPathType
 
 from screens import rejection_text
+from screens.dialogs import ConfirmScreen
 from screens.figures import plural
 from screens.in_order import InOrder
+from screens.rejection_deeds import (
+    ACCEPT,
+    AGAIN,
+    DISCARD,
+    Deed,
+    accept_text,
+    checked,
+    notes_for,
+    to_edit,
+    told,
+    undo_older,
+)
 from screens.render import count, provenance, score_text
 from screens.views import ViewsScreen
 from screens.widgets.listing_table import ListingTable
 from screens.widgets.rows import Column, ListSource, Row
 from screens.widgets.text_pane import TextPane
 from screens.widgets.virtual_table import VirtualTable
-from stratos_tui.errors import StratosError
+from screens.writing import WriteScreen
 from stratos_tui.records import Article, Profile
-from stratos_tui.store import articles, phase_views, profiles, rejections, requests
-from stratos_tui.store.db import Store
+from stratos_tui.store import articles, decisions, phase_views, profiles, rejections
+from stratos_tui.store.answers import Unjudged
+from stratos_tui.store.decisions import Step
 from stratos_tui.store.pages import Record
 from stratos_tui.store.rejections import RejectedAnswer
 
-EVERY = ""
-"""The key of the row that stands for every reason."""
+if TYPE_CHECKING:
+    from stratos_tui.distill.decide import Decided
+    from stratos_tui.distill.judge import Rules
+
+EVERY, DECIDED = "", ":decided"
+"""The keys of the rows that stand for every reason, and for what an operator has decided."""
 NOTHING = "No rejected answer under the cursor."
+OWN_NOTE = "Left empty, each is told what its own verdict says."
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,33 +65,45 @@ class Detail:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """Reasons with their counts, and the answer under the cursor."""
+    """Reasons with their counts, what the operator decided, his last step, and the answer under the cursor."""
 
     reasons: dict[str, int]
+    decided: int
+    step: Step | None
     detail: Detail | None
 
 
 class RejectionsScreen(ViewsScreen[Shown]):
-    """Why answers were rejected: accept one as it is, discard it, or ask again."""
+    """Why answers were rejected: accept one as it is or edited, discard it, or ask again."""
 
     PHASE = "rejections"
     HELP = (
         "Answers that broke a rule: reasons on the left, then the answers, then the one under the cursor with its "
-        "offending part between ⟦ and ⟧. a accepts it as it is, x gives its pair up, r asks again; u takes it back."
+        "offending part between ⟦ and ⟧. Small letters act on the marked answers or the one under the cursor, capitals "
+        "on all that are listed: those of the reason, with the words that / searches for. u takes each step back. In "
+        "the list ↻ was asked again; of what was decided, ✓ is accepted, ✎ accepted as edited, – given up."
     )
     CSS_PATH: ClassVar[CSSPathType | None] = ["views.tcss", "rejections.tcss"]
     AUTO_FOCUS = "#list VirtualTable"
     VIEWS = ("answer", "about", "reasons")
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("a", "accept", "accept", tooltip="Accept the marked answers, or the one under the cursor, as they are"),
+        Binding("e", "edit", "edit", tooltip="Edit the answer, and accept what you wrote; the answer itself is kept"),
+        Binding("r", "requeue", "again", tooltip="Plan a further attempt at their pairs; phase 4 sends it"),
+        Binding("n", "note", "note", tooltip="Ask again, and tell the teacher what was wrong: you see the note first"),
         Binding("x", "discard", "discard", tooltip="Give their pairs up: they are not asked again, and not missed"),
-        Binding("r", "requeue", "ask again", tooltip="Plan a further attempt at their pairs; phase 4 sends it"),
+        Binding("A", "all('accept')", "accept all", tooltip="Accept all that are listed, where they can be read"),
+        Binding("X", "all('discard')", "discard all", tooltip="Give the pairs of all that are listed up"),
+        Binding("R", "all('requeue')", "all again", tooltip="Ask all that are listed again"),
+        Binding("N", "all('note')", "all notes", tooltip="Ask all again; each is told what its own verdict says"),
     ]
 
     def __init__(self) -> None:
         super().__init__()
         self._chosen: int | None = None
-        self._drawn: tuple[int, bool] | None = None
+        self._drawn: RejectedAnswer | None = None
+        self._reason = EVERY
+        self._step: Step | None = None
         self._reads = InOrder(self)
 
     def compose_body(self) -> ComposeResult:
@@ -90,7 +121,8 @@ class RejectionsScreen(ViewsScreen[Shown]):
                 Column("article", 14, flex=2),
                 Column("profile", 10, flex=1, drop=2),
                 Column("score", 6, drop=1),
-                Column("by", 9, drop=3),
+                Column("try", 3, align="right", drop=3),
+                Column("by", 9, drop=4),
             ],
             self._cells,
             empty="No rejected answers. They come from phase 4.",
@@ -108,29 +140,41 @@ class RejectionsScreen(ViewsScreen[Shown]):
 
     def _cells(self, record: Record) -> tuple[str | Text, ...]:
         return (
-            f"↻ {record['title']}" if record["resolved"] else record["title"],
+            rejection_text.listed(record),
             record["profile_id"],
             score_text(record["tenths"], cells=0),
+            str(record["attempt"]) if record["attempt"] > 1 else "",
             provenance(record["teacher"]),
         )
 
     def load(self) -> Shown:
         """Read the reasons and the answer under the cursor."""
-        return Shown(phase_views.rejection_counts(self.store), self._read(self._chosen))
+        return Shown(
+            reasons=phase_views.rejection_counts(self.store),
+            decided=decisions.decided(self.store),
+            step=decisions.last_step(self.store),
+            detail=self._read(self._chosen),
+        )
 
     def show(self, data: Shown) -> None:
         """Show the reasons, and the answer again where it changed."""
         rows = [Row(EVERY, (Text("all", style="bold"), count(sum(data.reasons.values()))))]
         rows += [Row(code, (rejection_text.name_of(code), count(n))) for code, n in data.reasons.items()]
+        if data.decided:
+            rows.append(Row(DECIDED, (Text("decided by you", style="italic"), count(data.decided))))
         reasons = self.query_one("#reasons", VirtualTable)
-        reasons.set_source(ListSource(rows if data.reasons else []), keep=True)
+        reasons.set_source(ListSource(rows if data.reasons or data.decided else []), keep=True)
+        self._step = data.step
+        self.refresh_bindings()
         self._show_detail(data.detail)
 
     @on(VirtualTable.Highlighted)
     def _moved(self, event: VirtualTable.Highlighted) -> None:
         if event.control.id == "reasons":
             if event.row is not None:
-                self._listing.set_scope(code=str(event.row.key) or None)
+                self._reason = str(event.row.key)
+                listing = "decisions" if self._reason == DECIDED else "rejections"
+                self._listing.show_listing(listing, code=None if self._reason in (EVERY, DECIDED) else self._reason)
             return
         if event.row is None and self._listing.table.row_count:
             return
@@ -165,96 +209,145 @@ class RejectionsScreen(ViewsScreen[Shown]):
             answer.put(Text(NOTHING, style="dim"), title="answer", top=True)
             about.put(Text())
             return
-        found = detail.answer.rejection
-        key = (found.request_id, found.resolved)
-        if key == self._drawn:
+        if detail.answer == self._drawn:
             return
-        self._drawn = key
-        answer.put(
-            rejection_text.answer(detail.answer), title=f"answer {found.request_id} · attempt {found.attempt}", top=True
-        )
+        self._drawn = detail.answer
+        answer.put(rejection_text.answer(detail.answer), title=rejection_text.title(detail.answer.rejection), top=True)
         answer.reveal(rejection_text.lines_before_span(detail.answer, answer.room))
         about.put(rejection_text.about(detail.article, detail.profile, detail.answer.reference_date), top=True)
 
     # what the keys do
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer ``u`` also for what was decided before the app was opened, and the capitals where they have a list."""
+        if action == "undo" and self._step is not None:
+            return True
+        if action == "all":
+            return self._reason != DECIDED
+        return super().check_action(action, parameters)
+
     def action_accept(self) -> None:
         """Accept answers as they are."""
-        from stratos_tui.distill import decide
-        from stratos_tui.distill.settings import DistillSettings
-
-        settings = DistillSettings()
-        self._decide(
-            lambda store, request_id: decide.accept(store, request_id, settings),
-            lambda store, done: [decide.undo(store, settings, each) for each in done],
-            ("accepted", "a"),
-        )
+        self._act(ACCEPT, self._targets)
 
     def action_discard(self) -> None:
         """Give the pairs of answers up."""
-        from stratos_tui.distill import decide
-        from stratos_tui.distill.settings import DistillSettings
-
-        settings = DistillSettings()
-        self._decide(
-            lambda store, request_id: decide.discard(store, request_id, settings),
-            lambda store, done: [decide.undo(store, settings, each) for each in done],
-            ("discarded", "x"),
-        )
+        self._act(DISCARD, self._targets)
 
     def action_requeue(self) -> None:
         """Plan a further attempt at the pairs of answers."""
-        from stratos_tui.distill.requeue import requeue_requests
-        from stratos_tui.distill.settings import DistillSettings
+        self._act(AGAIN, self._targets)
 
-        settings = DistillSettings()
-        self._decide(
-            lambda store, request_id: requeue_requests(store, [request_id], settings),
-            requests.withdraw,
-            ("planned again", "r"),
-        )
-
-    def _decide(
-        self,
-        one: Callable[[Store, int], object],
-        undo: Callable[[Store, list[int]], object],
-        words: tuple[str, str],
-    ) -> None:
-        """Do ``one`` to every answer it is about; what cannot be done is said, what was done can be taken back."""
-        did, key = words
-        targets = [int(str(each)) for each in self._listing.targets()]
+    def action_note(self) -> None:
+        """Write what the teacher is told, and plan a further attempt."""
+        targets = self._targets
         if not targets:
             self.say(NOTHING)
             return
 
-        def work() -> tuple[list[int], list[str]]:
-            done: list[int] = []
-            refused: list[str] = []
-            for request_id in targets:
-                try:
-                    one(self.store, request_id)
-                except StratosError as error:
-                    refused.append(str(error))
-                else:
-                    done.append(request_id)
-            return done, refused
+        def write(notes: set[str]) -> None:
+            asks = f"Ask again for {_answers(targets)}. What is the teacher told?"
+            screen = WriteScreen(
+                asks, notes.pop() if len(notes) == 1 else "", hint=OWN_NOTE, take="ask again with this note"
+            )
+            self.app.push_screen(screen, said)
 
-        def take_back(done: list[int]) -> None:
-            undo(self.store, done)
-            self.app.call_from_thread(self.reload)
+        def said(note: str | None) -> None:
+            if note is not None:
+                self._act(told(note.strip()), targets)
 
-        def then(result: tuple[list[int], list[str]]) -> None:
-            done, refused = result
+        self.background(partial(notes_for, self.store, targets), write, again="n")
+
+    def action_edit(self) -> None:
+        """Write a text in the answer's place, and accept that."""
+        request_id = self._chosen
+        if request_id is None:
+            self.say(NOTHING)
+            return
+
+        def read() -> tuple[Detail | None, Unjudged | None, Rules]:
+            return self._read(request_id), *to_edit(self.store, request_id)
+
+        def write(found: tuple[Detail | None, Unjudged | None, Rules]) -> None:
+            detail, answer, rules = found
+            if detail is not None and answer is not None:
+                asks = f"Answer {request_id}: what you write is accepted in its place; it is kept as it came."
+                text = detail.answer.edited or detail.answer.text
+                self.app.push_screen(
+                    WriteScreen(asks, text, check=partial(checked, answer, rules), take="accept"), written
+                )
+
+        def written(text: str | None) -> None:
+            if text is not None:
+                self.background(partial(accept_text, self.store, request_id, text), accepted, again="e")
+
+        def accepted(breaks: str) -> None:
+            still = f"; it still breaks a rule: {breaks}" if breaks else ""
+            self.did(f"accepted as edited: answer {request_id}{still}", partial(self._take_back, ACCEPT, [request_id]))
+            self.reload()
+
+        self.background(read, write, again="e")
+
+    def action_all(self, what: str) -> None:
+        """Do something to every answer that is listed, after asking."""
+        deed = {"accept": ACCEPT, "discard": DISCARD, "requeue": AGAIN, "note": told("")}[what]
+        search = self._listing.filter
+
+        def ask(targets: list[int]) -> None:
+            if not targets:
+                self.say(NOTHING)
+                return
+            question, detail = rejection_text.bulk_question(deed.asks, len(targets), self._reason, search)
+            screen = ConfirmScreen(question, detail, yes=deed.asks.lower(), no="leave them")
+            self.app.push_screen(screen, lambda yes: self._act(deed, targets) if yes else None)
+
+        self.background(
+            partial(rejections.ids, self.store, code=self._reason or None, search=search), ask, again=deed.bulk_key
+        )
+
+    def action_undo(self) -> None:
+        """Take back the last step on this screen; then, after asking, those made before the app was opened."""
+        if super().check_action("undo", ()) or self._step is None:
+            super().action_undo()
+            return
+        question, detail = rejection_text.undo_question(self._step)
+        self.app.push_screen(ConfirmScreen(question, detail, yes="take it back", no="leave it"), self._undo_older)
+
+    def _undo_older(self, yes: bool | None) -> None:
+        if yes:
+
+            def then(_: object) -> None:
+                self.say("taken back")
+                self.reload()
+
+            self.background(partial(undo_older, self.store), then, again="u")
+
+    @property
+    def _targets(self) -> list[int]:
+        return [int(str(each)) for each in self._listing.targets()]
+
+    def _act(self, deed: Deed, targets: list[int]) -> None:
+        """Do it to every answer it is about; what cannot be done is said, what was done can be taken back."""
+        if not targets:
+            self.say(NOTHING)
+            return
+
+        def then(result: Decided) -> None:
+            done, refused = result.done, list(result.refused.values())
             if done:
                 self._listing.table.clear_marks()
-                self.did(f"{did}: {_answers(done)}", partial(take_back, done))
+                self.did(f"{deed.did}: {_answers(done)}", partial(self._take_back, deed, done))
             if refused:
                 more = f" (and {count(len(refused) - 1)} more)" if len(refused) > 1 else ""
-                begun = f"{did}: {_answers(done)}; but " if done else ""
+                begun = f"{deed.did}: {_answers(done)}; but " if done else ""
                 self.fail(f"{begun}{refused[0]}{more}")
             self.reload()
 
-        self.background(work, then, again=key)
+        self.background(lambda: deed.do(self.store, targets), then, again=deed.key)
+
+    def _take_back(self, deed: Deed, done: list[int]) -> None:
+        deed.undo(self.store, done)
+        self.app.call_from_thread(self.reload)
 
 
 def _answers(done: Sequence[int]) -> str:

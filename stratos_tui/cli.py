@@ -22,7 +22,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "profiles": ("profiles", "List, show, import, export and lint profiles."),
     "articles": ("articles", "Import, list and label articles."),
     "distill": ("distilling", "Ask a teacher for traces: plan, submit, watch, ingest, cancel."),
-    "rejections": ("distilling", "Answers that were rejected: list, requeue, accept, discard."),
+    "rejections": ("rejecting", "Answers that were rejected: list, requeue, accept, edit, discard, undo."),
     "dataset": ("datasets", "Build, show and export training examples."),
     "train": ("training", "Preflight, mask, start, watch, stop and resume a run."),
     "publish": ("publishing", "Merge, convert and serve a run: gguf, ollama, list, rollback."),

@@ -18,7 +18,7 @@ from stratos_tui.store import articles, datasets, profiles, runs
 from stratos_tui.store.db import Store
 
 if TYPE_CHECKING:
-    from stratos_tui.distill.plan import Pair
+    from stratos_tui.distill.pairs import Pair
 
 TEACHER = "rehearsal"
 BASE = "nano"

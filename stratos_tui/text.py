@@ -15,7 +15,10 @@ _UNPRINTABLE = re.compile(
 
 def plain(text: str) -> str:
     """Return ``text`` in NFC without escape codes, control, invisible and direction characters; lines are kept."""
-    return unicodedata.normalize("NFC", _UNPRINTABLE.sub("", text.replace("\r\n", "\n").replace("\r", "\n")))
+    # what is printable but for its newlines holds nothing to take out, and most text is
+    if not text.replace("\n", "").isprintable():
+        text = _UNPRINTABLE.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+    return unicodedata.normalize("NFC", text)
 
 
 def one_line(text: str) -> str:

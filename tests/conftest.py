@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import socket
 import subprocess
+import threading
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import date
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -138,3 +142,76 @@ def render_by_go(tmp_path_factory: pytest.TempPathFactory) -> RenderByGo:
         return rendered
 
     return render
+
+
+@dataclass
+class Reply:
+    """What a chat server answers: a JSON ``body``, or ``lines`` of it; ``drop`` cuts the connection after them."""
+
+    body: Any = None
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+    lines: list[Any] | None = None
+    drop: bool = False
+
+
+class ChatServer(ThreadingHTTPServer):
+    """Speaks /v1/chat/completions and /api/chat on a loopback port; ``answer`` makes each reply from the body sent."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _ChatHandler)
+        self.answer: Callable[[dict[str, Any]], Reply] = lambda body: Reply({}, 404)
+        self.asked: list[dict[str, Any]] = []
+        self.headers: list[dict[str, str]] = []
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+
+class _ChatHandler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    server: ChatServer
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        self.server.asked.append({"path": self.path, **body})
+        self.server.headers.append({name.lower(): value for name, value in self.headers.items()})
+        reply = self.server.answer(body)
+        lines = reply.lines if reply.lines is not None else [reply.body]
+        content = b"".join(json.dumps(line).encode() + b"\n" for line in lines)
+        if not reply.drop or reply.lines:
+            self.send_response(reply.status)
+            kind = "application/json" if reply.lines is None else "application/x-ndjson"
+            length = len(content) + (1 if reply.drop else 0)
+            for name, value in {"Content-Type": kind, "Content-Length": str(length), **reply.headers}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(content)
+        if reply.drop:
+            self.close_connection = True
+            self.connection.shutdown(socket.SHUT_RDWR)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def chat_server() -> Iterator[ChatServer]:
+    """A chat server of this test's own, to be given answers and faults."""
+    server = ChatServer()
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def reply() -> type[Reply]:
+    """What a chat server's replies are made of."""
+    return Reply

@@ -130,6 +130,16 @@ class ListingTable(Vertical):
             self._scope = scope
             self._read(keep=False)
 
+    def show_listing(self, listing: str, **scope: str | int | None) -> None:
+        """Show another listing of the store, narrowed to rows with these values, in its own first order."""
+        if listing == self._listing:
+            self.set_scope(**scope)
+            return
+        self._listing, self._scope = listing, scope
+        self._orders = orders(listing)
+        self._order = self._orders[0]
+        self._read(keep=False)
+
     def reload(self) -> None:
         """Read again, keeping the cursor on its row; put off while a read is under way or was slow."""
         if self._busy:

@@ -14,7 +14,9 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Static
 
+from screens import teacher_text
 from screens.render import DIM, WARN, clean, count, one_line, provenance, score_text
+from screens.teacher_text import Taught
 from screens.widgets.trace_view import TraceView
 from stratos_tui.prism.bands import BAND_SIGNS, band_of, points
 from stratos_tui.prism.trace import render_score
@@ -28,7 +30,7 @@ BAR_FROM = 44
 
 
 class ScoreColumn(Vertical):
-    """What a scorer says of the article for one profile, beside what others said."""
+    """What a scorer says of the article for one profile, beside what others said and what a teacher is asked."""
 
     HELP = "One profile's side. Left and right take another profile, enter chooses it from a list; j k scroll."
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -39,6 +41,8 @@ class ScoreColumn(Vertical):
     DEFAULT_CSS = """
     ScoreColumn { width: 1fr; height: 1fr; }
     ScoreColumn > Static { height: auto; max-height: 4; }
+    ScoreColumn > .teacher { display: none; text-wrap: nowrap; text-overflow: ellipsis; }
+    ScoreColumn > .teacher.-on { display: block; }
     ScoreColumn > TraceView { height: 1fr; margin: 1 0 0 0; }
     """
 
@@ -58,12 +62,14 @@ class ScoreColumn(Vertical):
         self._waits = ""
         self._began = 0.0
         self._failed = False
+        self._taught: Taught | str | None = None
 
     def compose(self) -> ComposeResult:
-        """Score and reason over the trace over what others said."""
+        """Score and reason over the trace over what others said, the teacher last."""
         yield Static(classes="score", markup=False)
         yield TraceView()
         yield Static(classes="references", markup=False)
+        yield Static(classes="teacher", markup=False)
 
     def on_mount(self) -> None:
         """Let the seconds go on while an answer is awaited."""
@@ -79,6 +85,7 @@ class ScoreColumn(Vertical):
         """Show another profile or scorer, not scored yet."""
         self.profile, self._scorer = profile, scorer
         self.scored, self._waits, self._failed = None, "", False
+        self.teach(None)
         parts = (profile.id, profile.kind, one_line(profile.location)) if profile else ("no profile",)
         self.border_title = Content(" · ".join(parts))
         self.query_one(TraceView).put("")
@@ -96,16 +103,20 @@ class ScoreColumn(Vertical):
         if self._waits != "writing":
             self._began = monotonic()
             self._waits = "writing"
+            # the teacher's may stand there already; it comes back under the whole answer
+            self.query_one(TraceView).put("")
         self.query_one(TraceView).write(piece)
 
     def finish(self, scored: Scored) -> None:
         """Show the whole answer."""
         self.scored, self._waits = scored, ""
-        self.query_one(TraceView).put(scored.trace if scored.tenths is not None else scored.raw)
+        self._put_traces()
         self._draw()
 
     def fail(self) -> None:
         """Show that no answer comes; the screen says why."""
+        if self._waits == "writing" and isinstance(self._taught, Taught):
+            self.query_one(TraceView).write(f"\n\n{teacher_text.trace(self._taught)}")
         self._waits, self._failed = "", True
         self._draw()
 
@@ -119,12 +130,29 @@ class ScoreColumn(Vertical):
             text.append(f" {points(reference.tenths)} {BAND_SIGNS[band_of(reference.tenths)]}")
         self.query_one(".references", Static).update(text if text else Text("nobody else scored this pair", style=DIM))
 
+    def teach(self, taught: Taught | str | None) -> None:
+        """Show what a teacher said of this pair, or the name of the one that is being asked."""
+        if taught == self._taught:
+            return
+        self._taught = taught
+        line = self.query_one(".teacher", Static)
+        line.set_class(taught is not None, "-on")
+        if isinstance(taught, Taught):
+            line.update(teacher_text.summary(taught))
+            if self._waits != "writing":
+                self._put_traces()
+        elif taught is not None:
+            line.update(teacher_text.asking(taught))
+
     def as_text(self) -> str:
         """Return what is shown, to copy."""
-        if self.profile is None or self.scored is None or self.scored.tenths is None:
+        if self.profile is None:
             return ""
-        score = render_score(self.scored.tenths, self.scored.reason)
-        return f"{self.profile.id} by {self._scorer}\n{clean(self.scored.trace)}\n{score}\n"
+        text = ""
+        if self.scored is not None and self.scored.tenths is not None:
+            score = render_score(self.scored.tenths, self.scored.reason)
+            text = f"{self.profile.id} by {self._scorer}\n{clean(self.scored.trace)}\n{score}\n"
+        return text + (teacher_text.copied(self._taught, self.profile.id) if isinstance(self._taught, Taught) else "")
 
     # keys
 
@@ -137,6 +165,13 @@ class ScoreColumn(Vertical):
         self.post_message(self.Other(self, 0))
 
     # drawing
+
+    def _put_traces(self) -> None:
+        """Show the scorer's trace from its beginning, and the teacher's under it."""
+        scored = self.scored
+        own = "" if scored is None else scored.trace if scored.tenths is not None else scored.raw
+        taught = teacher_text.trace(self._taught) if isinstance(self._taught, Taught) else ""
+        self.query_one(TraceView).put("\n\n".join(each for each in (own, taught) if each))
 
     def _tick(self) -> None:
         if self._waits:

@@ -1,4 +1,4 @@
-"""``stratos articles``: import, list and label articles."""
+"""``stratos articles``: import, list, label and draft articles."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from stratos_tui.commands.door import Door, door_options, group, progress, table
+from stratos_tui.commands.drafting import candidates, draft
 from stratos_tui.errors import StratosError
 from stratos_tui.prism.bands import points
 from stratos_tui.scoring.lookup import known_article
@@ -20,7 +21,11 @@ SHOWN_REJECTIONS = 20
 
 @group()
 def articles() -> None:
-    """Import, list and label articles."""
+    """Import, list, label and draft articles."""
+
+
+articles.add_command(draft)
+articles.add_command(candidates)
 
 
 @articles.command("import")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import importlib.metadata
 import os
 import platform
@@ -13,6 +14,11 @@ from pathlib import Path
 
 from stratos_tui.errors import StratosError
 from stratos_tui.store.db import open_store
+from stratos_tui.store.distill import teachers
+from stratos_tui.teachers.catalog import address_of
+from stratos_tui.teachers.keys import ANTHROPIC, OPENAI, find_key
+from stratos_tui.teachers.ollama_live import ollama_url
+from stratos_tui.teachers.prices import LIBRARY, prices_date
 
 FREE_BYTES = 2_000_000_000
 """A nano run with its checkpoints, and the store of some thousand pairs, fit in this (measured: under 0.3 GB)."""
@@ -31,18 +37,24 @@ class Check:
 
 
 def run_checks(store_path: Path) -> list[Check]:
-    """Look at everything once; takes about a second at most, loads no model, sends one question to this machine."""
+    """Look at everything once; loads no model. Servers are asked whether they are there, without a key."""
     return [
         Check("python", True, platform.python_version(), "everything", True),
         _store(store_path),
         _disk(store_path),
-        *(_package(name, "the app and the commands", needed=True) for name in ("textual", "anthropic", "scipy")),
+        *(
+            _package(name, "the app and the commands", needed=True)
+            for name in ("textual", "anthropic", "openai", "scipy")
+        ),
         *(
             _package(name, "training and the local student: pip install 'stratos-tui[train]'", needed=True)
             for name in ("torch", "transformers", "trl", "peft")
         ),
         _gpu(),
-        _key(),
+        _prices(),
+        _key("anthropic key", ANTHROPIC, "teachers claude:MODEL"),
+        _key("openai key", OPENAI, "teachers openai:MODEL@URL that ask for one"),
+        *_servers(store_path),
         _ollama(),
     ]
 
@@ -78,18 +90,58 @@ def _gpu() -> Check:
     return Check("gpu", bool(tool), value, "training Qwen3-8B; the nano base needs none", False)
 
 
-def _key() -> Check:
-    here = bool(os.environ.get("ANTHROPIC_API_KEY"))
-    return Check(
-        "anthropic key", here, "set" if here else "ANTHROPIC_API_KEY is not set", "teachers claude:MODEL", False
-    )
+def _prices() -> Check:
+    try:
+        date, source = prices_date(), f"{LIBRARY} {importlib.metadata.version(LIBRARY)}"
+    except importlib.metadata.PackageNotFoundError:
+        return Check("prices", False, f"{LIBRARY} is not installed", "paid teachers", False)
+    return Check("prices", True, f"{source} of {date}", "what paid teachers cost", False)
+
+
+def _key(label: str, name: str, enables: str) -> Check:
+    try:
+        found = find_key(name)
+    except StratosError as error:
+        return Check(label, False, str(error), enables, False)
+    value = f"{name} in the {found[1]}" if found else f"{name} is neither set nor in the system keyring"
+    return Check(label, found is not None, value, enables, False)
+
+
+def _servers(path: Path) -> list[Check]:
+    """Look at the OpenAI-compatible servers that this environment or this store names."""
+    urls = {os.environ.get("OPENAI_BASE_URL", "")} | set(_named_servers(path))
+    enables = "teachers openai:MODEL@URL"
+    if not (named := sorted(filter(None, urls))):
+        return [Check("openai server", False, "none is named, by a teacher or OPENAI_BASE_URL", enables, False)]
+    return [_reach("openai server", url, f"{url.rstrip('/')}/models", enables) for url in named]
+
+
+def _named_servers(path: Path) -> list[str]:
+    if not path.exists():
+        return []
+    try:
+        store = open_store(path, create=False)
+    except StratosError:
+        return []
+    try:
+        return [url for name in teachers(store) if (url := address_of(name))]
+    finally:
+        store.close()
 
 
 def _ollama() -> Check:
-    host = os.environ.get("OLLAMA_HOST", "127.0.0.1:11434")
-    url = host if "://" in host else f"http://{host}"
+    url = ollama_url()
+    return _reach("ollama", url, f"{url.rstrip('/')}/api/version", "teachers ollama:MODEL; serving a published model")
+
+
+def _reach(label: str, url: str, asked: str, enables: str) -> Check:
+    shown = url.rpartition("@")[2]
     try:
-        with urllib.request.urlopen(f"{url}/api/version", timeout=REACH_SECONDS) as answer:
-            return Check("ollama", answer.status == 200, f"answers at {url}", "serving a published model", False)
-    except (urllib.error.URLError, OSError, ValueError):
-        return Check("ollama", False, f"no answer at {url}", "serving a published model", False)
+        with urllib.request.urlopen(asked, timeout=REACH_SECONDS):
+            pass
+    except urllib.error.HTTPError:
+        # it wants a key, or knows no such page: there is somebody
+        pass
+    except (urllib.error.URLError, OSError, ValueError, http.client.HTTPException):
+        return Check(label, False, f"no answer at {shown}", enables, False)
+    return Check(label, True, f"answers at {shown}", enables, False)

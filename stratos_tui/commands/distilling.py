@@ -1,44 +1,30 @@
-"""``stratos distill`` and ``stratos rejections``: asking a teacher, and what is done about refused answers."""
+"""``stratos distill``: what asking a teacher costs, asking it, and following what comes back."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from stratos_tui.commands.door import Door, door_options, group, progress, table
+from stratos_tui.commands.choosing import (
+    Choice,
+    Money,
+    choice_options,
+    missing_pairs,
+    money_options,
+    pilot_option,
+    teacher_option,
+)
+from stratos_tui.commands.door import Door, door_options, group, progress
+from stratos_tui.commands.orphaned import adopt, orphans
 from stratos_tui.errors import StratosError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from stratos_tui.distill.plan import Pair
     from stratos_tui.progress import Report
     from stratos_tui.store.db import Store
-
-P = ParamSpec("P")
-R = TypeVar("R")
-
-DEFAULT_TEACHER = "rehearsal"
-SHOWN = 50
-
-
-def _teacher(function: Callable[P, R]) -> Callable[P, R]:
-    return click.option(
-        "--teacher", default=DEFAULT_TEACHER, show_default=True, help="rehearsal, rubric or claude:MODEL."
-    )(function)
-
-
-def _asking(function: Callable[P, R]) -> Callable[P, R]:
-    """Give a command what says which pairs are asked and what that may cost."""
-    for option in (
-        click.option("--accept-terms", is_flag=True, help="Record that you have read the teacher's terms notice."),
-        click.option("--budget", type=click.FloatRange(min=0), help="The most this store may spend, in US dollars."),
-        click.option("--pairs", "limit", type=click.IntRange(min=1), help="At most this many of the missing pairs."),
-    ):
-        function = option(function)
-    return _teacher(function)
 
 
 @group()
@@ -46,54 +32,69 @@ def distill() -> None:
     """Ask a teacher for traces: plan, submit, watch, ingest, cancel, or run all of it."""
 
 
+distill.add_command(orphans)
+distill.add_command(adopt)
+
+
 @distill.command("plan")
-@_teacher
-@click.option("--pairs", "limit", type=click.IntRange(min=1), help="At most this many of the missing pairs.")
+@teacher_option
+@choice_options
+@pilot_option
+@click.option("--offline", is_flag=True, help="Estimate tokens here, and ask no server to count them.")
 @door_options
-def plan(door: Door, teacher: str, limit: int | None) -> None:
-    """Say what would be asked and what it would cost. Sends nothing."""
+def plan(door: Door, teacher: str, choice: Choice, pilot: int, offline: bool) -> None:
+    """Say what would be asked and what it would cost, by every priced model. Sends nothing."""
+    from stratos_tui.commands.estimate_text import lines_of
     from stratos_tui.distill import plan as planning
+    from stratos_tui.distill.pilot import pilot_of, pilot_said
+    from stratos_tui.distill.pricing import price_plan
+    from stratos_tui.distill.settings import DistillSettings
 
     with door.store() as store, progress("plan") as report:
-        pairs = _missing(store, teacher, limit, report)
-        planned = planning.plan(store, teacher, pairs, wanted=limit)
-    cost = planned.cost_estimate
-    # what was planned before and never sent is sent with it
-    wanted = len(planned.requests) + planned.unsent
+        pairs = missing_pairs(store, teacher, choice, report)
+        planned = planning.plan(store, teacher, pairs, wanted=choice.limit)
+        settings = DistillSettings()
+        estimate, counted = price_plan(store, planned, settings, offline=offline)
+        first = pilot_of(store, planned.teacher, planned.to_send, pilot, settings)
+        said = pilot_said(store, planned.teacher, len(planned.to_send), settings)
     document = {
         "teacher": planned.teacher.name,
         "simulated": planned.teacher.simulated,
         "pairs": len(pairs),
-        "requests": wanted,
+        "requests": len(planned.to_send),
         "batches": planned.batches,
         "shortfall": planned.shortfall,
-        "cost_estimate": asdict(cost),
+        "cost_estimate": asdict(estimate.cost),
+        "estimate": asdict(estimate),
+        "counted_by": counted,
+        "pilot_first": len(first),
+        "pilot": said,
     }
-    price = "simulated" if planned.teacher.simulated else "paid"
-    lines = [
-        f"{wanted:,} requests to {planned.teacher.name} in {planned.batches:,} batches",
-        f"estimate ${cost.expected:.2f} (${cost.low:.2f} to ${cost.high:.2f}), {price}",
-    ]
-    door.answer(document, lines + _shortfall(planned.shortfall))
+    door.answer(document, lines_of(planned, estimate, counted, len(first), said) + _shortfall(planned.shortfall))
 
 
 @distill.command("submit")
-@_asking
+@teacher_option
+@choice_options
+@pilot_option
+@money_options
 @door_options
-def submit(door: Door, teacher: str, limit: int | None, budget: float | None, accept_terms: bool) -> None:
-    """Plan and send what is missing, as far as the budget goes; wait for nothing."""
+def submit(door: Door, teacher: str, choice: Choice, pilot: int, money: Money) -> None:
+    """Plan and send what is missing, as far as the budget goes; wait for nothing. Much work begins with a pilot."""
     from stratos_tui.distill import run
 
     def work(store: Store, report: Report) -> dict[str, Any]:
-        pairs = _missing(store, teacher, limit, report)
-        return run.submit(store, teacher, pairs, budget_usd=budget, accept_terms=accept_terms, report=report)
+        pairs = missing_pairs(store, teacher, choice, report)
+        return run.submit(store, teacher, pairs, pilot=pilot, report=report, **money.asking())
 
-    result = _as_job(door, "submit", {"teacher": teacher, "pairs": limit}, work)
-    door.answer(result, [f"{result['sent']['requests']:,} requests sent to {teacher}", *_money(result)])
+    result = _as_job(door, "submit", {"teacher": teacher} | choice.asked(), work)
+    later = f"the pilot; {result['after_pilot']:,} more are sent by the same command once it is in"
+    said = [f"{result['sent']['requests']:,} requests sent to {teacher}{': ' + later if result['after_pilot'] else ''}"]
+    door.answer(result, [*said, *_held(result), *_money(result)])
 
 
 @distill.command("watch")
-@_teacher
+@teacher_option
 @door_options
 def watch(door: Door, teacher: str) -> None:
     """Wait until every batch has ended, and take its answers in."""
@@ -104,7 +105,7 @@ def watch(door: Door, teacher: str) -> None:
 
 
 @distill.command("ingest")
-@_teacher
+@teacher_option
 @door_options
 def ingest(door: Door, teacher: str) -> None:
     """Look once, and take in what has ended."""
@@ -118,7 +119,7 @@ def ingest(door: Door, teacher: str) -> None:
 
 
 @distill.command("cancel")
-@_teacher
+@teacher_option
 @door_options
 def cancel(door: Door, teacher: str) -> None:
     """Cancel what is in flight and forget what was not sent; answers that were made still come in and are billed."""
@@ -130,29 +131,91 @@ def cancel(door: Door, teacher: str) -> None:
 
 
 @distill.command("run")
-@_asking
+@teacher_option
+@choice_options
+@pilot_option
+@money_options
 @door_options
-def run_all(door: Door, teacher: str, limit: int | None, budget: float | None, accept_terms: bool) -> None:
-    """Plan, submit, watch, ingest, judge, and ask failed pairs again up to the cap."""
+def run_all(door: Door, teacher: str, choice: Choice, pilot: int, money: Money) -> None:
+    """Plan, pilot, submit, watch, ingest, judge, and ask failed pairs again up to the cap."""
     from stratos_tui.distill.run import distill as distil_pairs
 
     def work(store: Store, report: Report) -> dict[str, Any]:
-        pairs = _missing(store, teacher, limit, report)
+        pairs = missing_pairs(store, teacher, choice, report)
         return distil_pairs(
-            store, teacher, pairs=pairs, limit=limit, budget_usd=budget, accept_terms=accept_terms, report=report
+            store, teacher, pairs=pairs, limit=choice.limit, pilot=pilot, report=report, **money.asking()
         )
 
-    result = _as_job(door, "distill", {"teacher": teacher, "pairs": limit}, work)
-    door.answer(result, [*_outcome(result), *_shortfall(result["shortfall"])])
+    result = _as_job(door, "distill", {"teacher": teacher} | choice.asked(), work)
+    door.answer(result, [*_outcome(result), *_held(result), *_shortfall(result["shortfall"])])
 
 
-def _missing(store: Store, teacher: str, limit: int | None, report: Report) -> list[Pair]:
-    """Choose the pairs that the teacher still owes; held-out articles are fixed before it is asked anything."""
-    from stratos_tui.articles.holdout import fix_holdout
-    from stratos_tui.distill.plan import choose_pairs
+@distill.command("cap")
+@click.argument("amount", required=False, type=click.FloatRange(min=0))
+@click.option("--none", "without", is_flag=True, help="Take the cap away.")
+@click.option("--simulated", is_flag=True, help="The cap on rehearsals, which nobody pays.")
+@door_options
+def cap(door: Door, amount: float | None, without: bool, simulated: bool) -> None:
+    """Show or set the most that this store may ever spend, in US dollars; no command can pass it."""
+    from stratos_tui.distill import budget
+    from stratos_tui.store import ledger
+    from stratos_tui.teachers.prices import dollars
 
-    fix_holdout(store, report)
-    return choose_pairs(store, limit=limit, missing_for=teacher, report=report)
+    if amount is not None and without:
+        raise StratosError("give an amount or --none, not both")
+    with door.store() as store:
+        if amount is not None or without:
+            budget.set_workspace_cap(store, amount, simulated=simulated)
+        known, spent = budget.workspace_cap(store, simulated=simulated), ledger.spend(store, simulated=simulated)
+    document = {
+        "cap": known,
+        "simulated": simulated,
+        "spent": dollars(spent.settled),
+        "held": dollars(spent.held),
+    }
+    bound = "no cap" if known is None else f"at most ${known:.2f}"
+    door.answer(document, f"{bound}: ${document['spent']:.4f} spent, ${document['held']:.4f} held")
+
+
+@distill.command("pause")
+@door_options
+def pause(door: Door) -> None:
+    """Send nothing more from this workspace; what is under way is taken in all the same."""
+    from stratos_tui.distill import pausing
+
+    with door.store() as store:
+        pausing.pause(store)
+    door.answer({"paused": True}, "paused: nothing more is sent until `stratos distill resume`")
+
+
+@distill.command("resume")
+@door_options
+def resume(door: Door) -> None:
+    """Let this workspace send again; `stratos distill run` goes on."""
+    from stratos_tui.distill import pausing
+
+    with door.store() as store:
+        pausing.resume(store)
+    door.answer({"paused": False}, "sending is allowed again; `stratos distill run` goes on")
+
+
+@distill.command("noise")
+@teacher_option
+@click.option("--pairs", "count", type=click.IntRange(min=1), default=200, show_default=True)
+@money_options
+@door_options
+def noise(door: Door, teacher: str, count: int, money: Money) -> None:
+    """Score accepted pairs a second time, and say how far the teacher agrees with itself."""
+    from stratos_tui.commands.estimate_text import noise_lines
+    from stratos_tui.distill.noise import ask_again
+    from stratos_tui.evaluation.noise_floor import noise_floor
+
+    def work(store: Store, report: Report) -> dict[str, Any]:
+        said = ask_again(store, teacher, count, report=report, **money.asking())
+        return said | noise_floor(store, teacher)
+
+    result = _as_job(door, "noise", {"teacher": teacher, "pairs": count}, work)
+    door.answer(result, noise_lines(result))
 
 
 def _as_job(
@@ -178,76 +241,17 @@ def _money(result: dict[str, Any]) -> list[str]:
     return [f"${result['spent']:.4f} ({kind}), by {result['priced_as']}'s price of {result['price_date']}"]
 
 
+def _held(result: dict[str, Any]) -> list[str]:
+    if not result["held_back"]:
+        return []
+    if result["paused"]:
+        return [f"{result['held_back']:,} requests wait: this workspace is paused; `stratos distill resume`"]
+    said = f"{result['held_back']:,} requests are held back by the budget"
+    if pilot := result.get("pilot"):
+        cost = pilot["cost_estimate"]
+        said += f"; by the pilot they take ${cost['expected']:.2f} (${cost['low']:.2f} to ${cost['high']:.2f})"
+    return [f"{said}; raise --budget, or send what fits with --no-pilot"]
+
+
 def _shortfall(missing: int) -> list[str]:
     return [f"{missing:,} pairs fewer than asked for: there are no more"] if missing else []
-
-
-@group()
-def rejections() -> None:
-    """Answers that were rejected: list, requeue, accept, discard."""
-
-
-@rejections.command("list")
-@_teacher
-@click.option("--code", help="Only this reason.")
-@click.option("--limit", type=click.IntRange(min=1), default=SHOWN, show_default=True)
-@door_options
-def list_rejections(door: Door, teacher: str, code: str | None, limit: int) -> None:
-    """Count rejections by reason and list them."""
-    from stratos_tui.store import rejections as stored
-
-    with door.store() as store:
-        counts = stored.counts(store, teacher)
-        found = stored.page(store, code=code, teacher=teacher, limit=limit)
-    rows = [(each.request_id, each.code, each.measured, each.article_id, each.profile_id) for each in found]
-    text = [*table(("reason", "count"), list(counts.items())), ""] if counts else ["no rejections"]
-    text += table(("request", "reason", "measured", "article", "profile"), rows) if rows else []
-    door.answer({"counts": counts, "rejections": [asdict(each) for each in found]}, text)
-
-
-def _decide(door: Door, request_ids: tuple[int, ...], verb: str, decide: Callable[[Store, int], object]) -> None:
-    with door.store() as store:
-        for request_id in request_ids:
-            decide(store, request_id)
-    door.answer({verb: list(request_ids)}, f"{len(request_ids):,} {verb}")
-
-
-@rejections.command("requeue")
-@click.argument("request_ids", nargs=-1, type=int)
-@click.option("--all", "everything", is_flag=True, help="Every failed pair that has attempts left.")
-@_teacher
-@door_options
-def requeue(door: Door, request_ids: tuple[int, ...], everything: bool, teacher: str) -> None:
-    """Plan to ask again; `stratos distill run` then asks."""
-    from stratos_tui.distill.requeue import requeue as requeue_all
-    from stratos_tui.distill.requeue import requeue_requests
-    from stratos_tui.distill.settings import DistillSettings
-
-    if everything == bool(request_ids):
-        raise StratosError("name the requests to ask again, or --all")
-    with door.store() as store:
-        settings = DistillSettings()
-        count = requeue_all(store, teacher, settings) if everything else requeue_requests(store, request_ids, settings)
-    door.answer({"requeued": count}, f"{count:,} to be asked again; `stratos distill run` asks")
-
-
-@rejections.command("accept")
-@click.argument("request_ids", nargs=-1, required=True, type=int)
-@door_options
-def accept(door: Door, request_ids: tuple[int, ...]) -> None:
-    """Accept rejected answers as they are, where they can be read."""
-    from stratos_tui.distill import decide
-    from stratos_tui.distill.settings import DistillSettings
-
-    _decide(door, request_ids, "accepted", lambda store, each: decide.accept(store, each, DistillSettings()))
-
-
-@rejections.command("discard")
-@click.argument("request_ids", nargs=-1, required=True, type=int)
-@door_options
-def discard(door: Door, request_ids: tuple[int, ...]) -> None:
-    """Give pairs up: they are not asked again."""
-    from stratos_tui.distill import decide
-    from stratos_tui.distill.settings import DistillSettings
-
-    _decide(door, request_ids, "discarded", lambda store, each: decide.discard(store, each, DistillSettings()))

@@ -126,6 +126,7 @@ def evaluate(
     """Measure a scorer against the teacher on held-out articles, beside the trivial scorers, and reach a verdict."""
     from stratos_tui.commands.datasets import chosen_dataset
     from stratos_tui.evaluation import evaluate as evaluating
+    from stratos_tui.evaluation.noise_floor import floor_if_known
     from stratos_tui.jobs import run_here
     from stratos_tui.scoring.scorers import find_scorer
 
@@ -145,6 +146,7 @@ def evaluate(
             result = run_here(
                 store, "evaluate", params, lambda tell: evaluating.evaluate(store, chosen, which, tell), report
             )
+            result |= {"noise_floor": floor_if_known(store, result["teacher"])}
     door.answer(result, evaluation_lines(result))
     passed = result["verdict"]["class"] in ("success", "stretch")
     return 1 if gate and not passed else 0
@@ -176,6 +178,11 @@ def evaluation_lines(result: dict[str, Any]) -> list[str]:
     ]
     lines += ["", *table(("scorer", "MAE", "macro-MAE", "ρ", "PSR", "gap", "unparsed"), figures)]
     lines.append(f"{result['n']:,} pairs, {result['contrast_pairs']:,} contrast pairs")
+    if floor := result.get("noise_floor"):
+        lines.append(
+            f"noise floor: {floor['teacher']} against itself over {floor['n']:,} pairs has MAE {_figure(floor['mae'])},"
+            f" PSR {_figure(floor['psr'])}"
+        )
     return lines
 
 

@@ -9,7 +9,8 @@ from stratos_tui.store import ledger, settings
 from stratos_tui.store.db import Store
 from stratos_tui.store.ledger import Caps
 from stratos_tui.teachers.catalog import Teacher
-from stratos_tui.teachers.prices import dollars, nanodollars
+from stratos_tui.teachers.prices import Usage, batch_cost, dollars, live_cost, nanodollars
+from stratos_tui.teachers.tokens import FRAME_TOKENS, at_most
 
 CAP = "distill.cap"
 
@@ -54,6 +55,20 @@ def caps_of(
         own=None if own_usd is None else nanodollars(own_usd),
         sitting=sitting,
     )
+
+
+def most_cost(teacher: Teacher, system: str, user: str, max_tokens: int, *, live: bool) -> int:
+    """Return the most that one question can cost, live or in a batch, in nanodollars: what is held before it is sent.
+
+    No tokenizer and no cache exceeds it: a token is at least one byte of the prompt, all of it is written to the cache,
+    and the answer, thinking included, runs to ``max_tokens``.
+    """
+    if teacher.price is None:
+        return 0
+    cost = live_cost if live else batch_cost
+    tokens = at_most(system) + at_most(user) + FRAME_TOKENS
+    dearest = Usage(cache_write=tokens) if teacher.price.cache_write > 1 else Usage(tokens_in=tokens)
+    return cost(teacher.price, dearest) + cost(teacher.price, Usage(tokens_out=max_tokens))
 
 
 def needs_budget(store: Store, teacher: Teacher, budget_usd: float | None, own_usd: float | None = None) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 from stratos_tui.digests import profile_digest
+from stratos_tui.distill.estimate import CostEstimate, Estimate, estimate
+from stratos_tui.distill.pairs import Pair
 from stratos_tui.distill.settings import DistillSettings
 from stratos_tui.errors import StratosError
 from stratos_tui.prism import prompts, rubric
@@ -20,56 +22,35 @@ from stratos_tui.store import profiles as profile_rows
 from stratos_tui.store import requests
 from stratos_tui.store.db import Store
 from stratos_tui.store.requests import FAILED, OPEN, NewRequest, Standing
-from stratos_tui.teachers.catalog import Teacher, teacher_of
-from stratos_tui.teachers.prices import Price, Usage, batch_cost, dollars
-from stratos_tui.teachers.tokens import NEWER_TOKENIZERS, estimate_bytes
+from stratos_tui.teachers.catalog import Teacher, find_teacher
 from stratos_tui.teachers.wire import custom_id
 
 REPORT_EVERY = 50
-
-LOW_TOKENS_OUT = 60
-"""Nearly all noise: a trace of 30 to 50 words and a score."""
-PLAN_TOKENS_OUT = 200
-"""What the plan reckons with (section 6, phase 2)."""
-HIGH_TOKENS_OUT = 260
-THINKING_TOKENS = (0, 250, 500)
-"""Unseen thinking of a model that thinks, low, expected and high: decisions.md, 6 reckons with up to 500."""
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Pair:
-    """One article for one profile, by their ids."""
-
-    article_id: str
-    profile_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class CostEstimate:
-    """What asking costs, in dollars: all cached and nearly all noise; as planned; nothing cached and long answers."""
-
-    low: float
-    expected: float
-    high: float
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What would be asked. ``requests`` are the missing pairs' questions, ``pairs`` all that were chosen.
 
-    ``unsent`` questions were planned before and wait to be sent with them; batches and costs count both.
+    ``unsent`` questions were planned before and wait to be sent with them; ``to_send``, batches and costs count both.
     ``shortfall`` is how many pairs fewer there are than were asked for. Money of a rehearsal is simulated.
     """
 
     teacher: Teacher
     pairs: list[Pair]
     requests: list[NewRequest]
+    to_send: list[Pair]
     unsent: int
     accepted: int
     in_flight: int
     shortfall: int
     batches: int
-    cost_estimate: CostEstimate
+    estimate: Estimate
+
+    @property
+    def cost_estimate(self) -> CostEstimate:
+        """What asking takes, in dollars."""
+        return self.estimate.cost
 
 
 def choose_pairs(
@@ -79,6 +60,7 @@ def choose_pairs(
     profiles: Sequence[str] | None = None,
     limit: int | None = None,
     missing_for: str | None = None,
+    among: Collection[Pair] | None = None,
     attempts: int = DistillSettings().attempts,
     seed: int = 0,
     report: Report = silent,
@@ -88,8 +70,8 @@ def choose_pairs(
     Polarizing articles come first, then the others, then near-duplicates; within each, any number of articles from
     the front is in proportion over the held-out split and the article's highest rubric band. ``limit`` pairs are the
     first that many; a smaller limit's choice is part of a larger one's. With ``missing_for`` only pairs that the named
-    teacher still owes count, and that have any of their ``attempts`` left. ``profiles`` is all but imported ones where
-    it is not given.
+    teacher still owes count, and that have any of their ``attempts`` left; with ``among`` only these. ``profiles`` is
+    all but imported ones where it is not given.
 
     Raises:
         StratosError: an id is not stored, or there is nothing to choose from.
@@ -98,11 +80,15 @@ def choose_pairs(
     pool = _articles(store, articles)
     standing = requests.standings(store, missing_for) if missing_for else {}
     chosen: list[Pair] = []
+    if among is not None:
+        named = {pair.article_id for pair in among}
+        pool = [article for article in pool if article.id in named]
     for article in pool if limit is None else _ordered(store, pool, readers, seed, report):
         own = [
             Pair(article.id, profile.id)
             for profile in sorted(readers, key=lambda each: _hash(seed, "profile", article.id, each.id))
             if _is_owed(standing.get((article.id, profile.id)), attempts)
+            and (among is None or Pair(article.id, profile.id) in among)
         ]
         chosen += own if limit is None else own[: limit - len(chosen)]
         if limit is not None and len(chosen) >= limit:
@@ -125,7 +111,7 @@ def plan(
     a failed one is missing while it has attempts left. ``as_of`` judges every article on one day.
     """
     settings = settings or DistillSettings()
-    teacher = teacher_of(teacher_name)
+    teacher = find_teacher(store, teacher_name)
     standing = requests.standings(store, teacher.name)
     readers = {profile.id: profile for profile in profile_rows.load(store)}
     pool = {article.id: article for article in article_rows.load(store, sorted({each.article_id for each in pairs}))}
@@ -162,12 +148,13 @@ def plan(
         teacher=teacher,
         pairs=list(pairs),
         requests=missing,
+        to_send=to_send,
         unsent=len(waiting),
         accepted=sum(each.accepted for each in asked),
         in_flight=sum(each.state in OPEN for each in asked) - len(waiting),
         shortfall=max(0, (wanted or 0) - len(pairs)),
         batches=-(-len(to_send) // settings.batch_size) if teacher.way == "batches" else 0,
-        cost_estimate=_estimate(teacher, to_send, readers, pool),
+        estimate=estimate(teacher, to_send, readers, pool, settings, today),
     )
 
 
@@ -245,43 +232,3 @@ def _ordered(
 
 def _hash(seed: int, *parts: str) -> bytes:
     return hashlib.sha256("\0".join((str(seed), *parts)).encode()).digest()
-
-
-def _estimate(
-    teacher: Teacher, wanted: Sequence[Pair], readers: dict[str, Profile], pool: dict[str, Article]
-) -> CostEstimate:
-    price = teacher.price
-    if price is None or not wanted:
-        return CostEstimate(0.0, 0.0, 0.0)
-    system = estimate_bytes(len(prompts.teacher_system().encode()))
-    # a prompt's length is its profile's part and its article's part: no need to render every pair
-    empty, any_day = Article("", "", ""), date(2026, 1, 1)
-    shared = _size(prompts.article_prompt(empty, any_day))
-    of_profile = {
-        each: _size(prompts.teacher_user(readers[each], empty, any_day)) - shared
-        for each in {pair.profile_id for pair in wanted}
-    }
-    of_article = {
-        each: _size(prompts.article_prompt(pool[each], any_day)) for each in {pair.article_id for pair in wanted}
-    }
-    tokens = [estimate_bytes(of_profile[each.profile_id] + of_article[each.article_id]) for each in wanted]
-    thinking = THINKING_TOKENS if teacher.thinks else (0, 0, 0)
-    return CostEstimate(
-        low=_total(price, [Usage(own, 0, system, LOW_TOKENS_OUT + thinking[0]) for own in tokens]),
-        expected=_total(price, [Usage(own + system, 0, 0, PLAN_TOKENS_OUT + thinking[1]) for own in tokens]),
-        high=_total(
-            price,
-            [
-                Usage(round(own * NEWER_TOKENIZERS), round(system * NEWER_TOKENIZERS), 0, HIGH_TOKENS_OUT + thinking[2])
-                for own in tokens
-            ],
-        ),
-    )
-
-
-def _total(price: Price, usages: Sequence[Usage]) -> float:
-    return dollars(sum(batch_cost(price, usage) for usage in usages))
-
-
-def _size(text: str) -> int:
-    return len(text.encode("utf-8", "replace"))

@@ -1,47 +1,110 @@
-"""Asks failed pairs again, each as a further attempt, up to a cap."""
+"""Asks failed pairs again, each as a further attempt, up to a cap; the teacher may be told what was wrong."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 
-from stratos_tui.distill.plan import Pair, keep, plan
+from stratos_tui.distill.decide import Decided, no_answer
+from stratos_tui.distill.pairs import Pair
+from stratos_tui.distill.plan import Plan, keep, plan
+from stratos_tui.distill.repair import repair_note
 from stratos_tui.distill.settings import DistillSettings
 from stratos_tui.errors import StratosError
-from stratos_tui.store import requests
+from stratos_tui.store import decisions, requests
 from stratos_tui.store.db import Store
-from stratos_tui.store.requests import FAILED
+from stratos_tui.store.decisions import Decidable
+from stratos_tui.store.requests import FAILED, OPEN, Standing
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """What the teacher is told was wrong: ``note``, or for each answer what its own verdict says."""
+
+    note: str = ""
+
+    def of(self, known: Decidable) -> str:
+        """Return what is said about one answer."""
+        return self.note or repair_note(known.code, known.measured, known.limits)
 
 
 def requeue(store: Store, teacher: str, settings: DistillSettings, only: Collection[Pair] | None = None) -> int:
     """Plan a further attempt at every failed pair, or at those of ``only``, that has attempts left; return how many.
 
-    A canceled pair was not answered badly: it waits for somebody to ask for it again.
+    A canceled pair was not answered badly: it waits for somebody to ask for it again. One that met an error which the
+    same question meets again waits too.
     """
     failed = [
         Pair(*key)
         for key, standing in requests.standings(store, teacher).items()
-        if standing.state in FAILED and standing.state != "canceled"
+        if standing.state in FAILED and standing.state != "canceled" and not standing.permanent
     ]
     wanted = failed if only is None else [pair for pair in failed if pair in only]
     return keep(store, plan(store, teacher, wanted, settings=settings), settings)
 
 
-def requeue_requests(store: Store, request_ids: Iterable[int], settings: DistillSettings) -> int:
-    """Plan a further attempt at the pairs of these rejected requests; return how many are planned.
+def requeue_requests(
+    store: Store, request_ids: Iterable[int], settings: DistillSettings, repair: Repair | None = None
+) -> int:
+    """Plan a further attempt at the pairs of these rejected requests, all or none; return how many are planned.
 
     Raises:
         StratosError: a request is not stored, or its pair cannot be asked again.
     """
-    planned = 0
-    for request_id in request_ids:
-        known = requests.get(store, request_id)
-        if known is None:
-            raise StratosError(f"there is no request {request_id}; `stratos rejections list` shows them")
-        found = plan(store, known.teacher, [Pair(known.article_id, known.profile_id)], settings=settings)
-        if not found.requests:
-            raise StratosError(
-                f"request {request_id} is not asked again: its pair is accepted, on its way, given up,"
-                f" or was asked {settings.attempts} times"
-            )
-        planned += keep(store, found, settings)
-    return planned
+    plans, found = _plan_again(store, list(request_ids), settings, repair)
+    for reason in found.refused.values():
+        raise StratosError(reason)
+    return sum(keep(store, each, settings) for each in plans)
+
+
+def requeue_all(
+    store: Store, request_ids: Sequence[int], settings: DistillSettings, repair: Repair | None = None
+) -> Decided:
+    """Plan, as one step a teacher, a further attempt at the pairs of all of these requests that can be asked again.
+
+    With ``repair`` the teacher is told what was wrong with the answer before.
+    """
+    plans, found = _plan_again(store, request_ids, settings, repair)
+    for each in plans:
+        keep(store, each, settings)
+    return found
+
+
+def _plan_again(
+    store: Store, request_ids: Sequence[int], settings: DistillSettings, repair: Repair | None
+) -> tuple[list[Plan], Decided]:
+    known = decisions.load(store, request_ids)
+    refused = {each: no_answer(each) for each in request_ids if each not in known}
+    by_teacher: dict[str, list[int]] = defaultdict(list)
+    for request_id in known:
+        by_teacher[known[request_id].teacher].append(request_id)
+    plans: list[Plan] = []
+    done: list[int] = []
+    for teacher, own in by_teacher.items():
+        pairs = {each: Pair(known[each].article_id, known[each].profile_id) for each in own}
+        planned = plan(store, teacher, list(dict.fromkeys(pairs.values())), settings=settings)
+        # of two rejected attempts at one pair, the later one says what was wrong
+        notes = {pairs[each]: repair.of(known[each]) if repair else "" for each in sorted(own)}
+        asked = [replace(each, repair=notes[Pair(each.article_id, each.profile_id)]) for each in planned.requests]
+        plans.append(replace(planned, requests=asked))
+        again = {Pair(each.article_id, each.profile_id) for each in asked}
+        done += [each for each in own if pairs[each] in again]
+        held = [each for each in own if pairs[each] not in again]
+        standings = requests.standings(store, teacher) if held else {}
+        for each in held:
+            standing = standings.get((pairs[each].article_id, pairs[each].profile_id))
+            refused[each] = f"request {each} is not asked again: its pair {_why_not(standing, settings)}"
+    return plans, Decided(done, refused)
+
+
+def _why_not(standing: Standing | None, settings: DistillSettings) -> str:
+    if standing is None:
+        return "is unknown"
+    if standing.accepted:
+        return "has an accepted answer"
+    if standing.state in OPEN:
+        return "is on its way"
+    if standing.state == "discarded":
+        return "was given up"
+    return f"was asked {standing.attempts} times, and {settings.attempts} are the most"

@@ -6,26 +6,27 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import date
 from typing import Any
+from uuid import uuid4
 
 from stratos_tui.distill.budget import caps_of, needs_budget
-from stratos_tui.distill.ingest import CHUNK, judge_waiting
-from stratos_tui.distill.plan import Pair, choose_pairs, keep, plan
+from stratos_tui.distill.pairs import Pair
+from stratos_tui.distill.pausing import is_paused
+from stratos_tui.distill.pilot import extrapolate, pilot_of, pilot_said
+from stratos_tui.distill.plan import choose_pairs, keep, plan
 from stratos_tui.distill.requeue import requeue
 from stratos_tui.distill.settings import DistillSettings
-from stratos_tui.distill.submit import Sent, Stopped, agree, cancel, send
-from stratos_tui.distill.texts import Texts
-from stratos_tui.distill.watch import Progress, watch
+from stratos_tui.distill.sitting import recover
+from stratos_tui.distill.submit import Sent, Stopped, agree, cancel
+from stratos_tui.distill.watch import watch
+from stratos_tui.distill.ways import Way, open_way
 from stratos_tui.errors import StratosError
-from stratos_tui.prism import rubric
-from stratos_tui.prism.trace import render_completion
 from stratos_tui.progress import Report, silent
-from stratos_tui.store import answers, batches, ledger, rejections, requests
-from stratos_tui.store.answers import Answer
+from stratos_tui.store import batches, ledger, rejections, requests
 from stratos_tui.store.db import Store
 from stratos_tui.store.distill import totals
-from stratos_tui.store.requests import Request
-from stratos_tui.teachers.batches import BatchClient, open_client
-from stratos_tui.teachers.catalog import Teacher, teacher_of
+from stratos_tui.store.ledger import Caps
+from stratos_tui.teachers.batches import open_client
+from stratos_tui.teachers.catalog import Teacher, find_teacher
 from stratos_tui.teachers.prices import dollars
 
 
@@ -36,6 +37,8 @@ def distill(
     pairs: Sequence[Pair] | None = None,
     limit: int | None = None,
     budget_usd: float | None = None,
+    own_usd: float | None = None,
+    pilot: int = 0,
     as_of: date | None = None,
     accept_terms: bool = False,
     settings: DistillSettings | None = None,
@@ -44,28 +47,36 @@ def distill(
     """Have a teacher answer these pairs, or the first ``limit`` of all pairs, and judge what comes back.
 
     It can be stopped or killed at any point: the same call then goes on, and one that is complete asks nothing.
-    ``budget_usd`` bounds all that this store spends in this kind of money; a paid teacher needs it.
+    ``budget_usd`` bounds all that this store spends in this kind of money, ``own_usd`` what this call spends; a paid
+    teacher needs one of them, or the workspace's cap. Much work begins with ``pilot`` pairs; where they show that the
+    rest will not fit, it is not begun.
 
     Returns:
         :func:`outcome`, with the plan's ``pairs``, ``shortfall`` and ``cost_estimate``; ``pairs_accepted`` and
-        ``missing`` of these pairs; and how many questions the budget holds back.
+        ``missing`` of these pairs; how many questions the budget holds back; and what the ``pilot`` measured, if any.
 
     Raises:
         StratosError: no such teacher, terms or budget missing, no key, the server refuses, or nothing fits the budget.
         Canceled: asked to stop.
     """
     settings = settings or DistillSettings()
-    who = teacher_of(teacher)
-    _require(store, who, budget_usd, accept_terms)
+    who = find_teacher(store, teacher)
+    _require(store, who, budget_usd, own_usd, accept_terms)
+    caps = caps_of(store, who, budget_usd, own_usd, uuid4().hex)
     chosen = list(pairs) if pairs is not None else choose_pairs(store, limit=limit, report=report)
     planned = plan(store, teacher, chosen, wanted=limit, as_of=as_of, settings=settings)
     keep(store, planned, settings)
-    held_back = 0
-    if who.way == "direct":
-        _answer_directly(store, who, settings, set(chosen), report)
-    else:
-        with open_client(who, store.path, settings.rehearsal) as client:
-            held_back = _by_batches(store, client, settings, budget_usd, set(chosen), report)
+    # what an interrupted call left on its way is followed by this one: where it fails, it is asked again too
+    followed = set(chosen) | {Pair(*key) for key in requests.on_their_way(store, who.name)}
+    with open_way(store, who, settings, caps, report) as way:
+        first = pilot_of(store, who, planned.to_send, pilot, settings)
+        if first:
+            way.send(set(first), "pilot")
+            way.watch()
+        if pilot and not _fits(store, who, chosen, settings, caps):
+            held_back = len(plan(store, teacher, chosen, settings=settings).to_send)
+        else:
+            held_back = _by_rounds(store, who, way, settings, caps, followed)
     accepted = plan(store, teacher, chosen, settings=settings).accepted
     return outcome(store, teacher) | {
         "pairs": len(chosen),
@@ -73,7 +84,8 @@ def distill(
         "missing": len(chosen) - accepted,
         "shortfall": planned.shortfall,
         "held_back": held_back,
-        "cost_estimate": asdict(planned.cost_estimate),
+        "cost_estimate": asdict(planned.estimate.cost),
+        "pilot": pilot_said(store, who, held_back, settings),
     }
 
 
@@ -83,6 +95,8 @@ def submit(
     pairs: Sequence[Pair],
     *,
     budget_usd: float | None = None,
+    own_usd: float | None = None,
+    pilot: int = 0,
     as_of: date | None = None,
     accept_terms: bool = False,
     settings: DistillSettings | None = None,
@@ -90,30 +104,29 @@ def submit(
 ) -> dict[str, Any]:
     """Plan these pairs' missing questions and send them as far as the budget goes; wait for nothing.
 
+    Much work begins with ``pilot`` pairs: they alone are sent then, and the same call sends the rest once they are in.
     A teacher that works directly has answered them when this returns.
 
     Raises:
         StratosError, Canceled: as for :func:`distill`.
     """
     settings = settings or DistillSettings()
-    who = teacher_of(teacher)
-    _require(store, who, budget_usd, accept_terms)
+    who = find_teacher(store, teacher)
+    _require(store, who, budget_usd, own_usd, accept_terms)
+    caps = caps_of(store, who, budget_usd, own_usd, uuid4().hex)
     planned = plan(store, teacher, pairs, as_of=as_of, settings=settings)
     keep(store, planned, settings)
-    sent = Sent(0, len(planned.requests), 0, 0)
-    if who.way == "direct":
-        _answer_directly(store, who, settings, set(pairs), report)
-    else:
-        with open_client(who, store.path, settings.rehearsal) as client:
-            caps = caps_of(store, who, budget_usd)
-            sent = send(store, client, settings, caps, Progress(store, who, report).within, set(pairs))
-        if sent.held_back and not sent.requests:
-            raise _over_budget(store, who, sent, budget_usd)
+    first = pilot_of(store, who, planned.to_send, pilot, settings)
+    with open_way(store, who, settings, caps, report) as way:
+        sent = way.send(set(first), "pilot") if first else way.send(set(pairs), "example")
+    if sent.held_back and not sent.requests and not sent.paused:
+        raise _over_budget(store, who, sent, caps)
     return outcome(store, teacher) | {
         "pairs": len(pairs),
         "sent": asdict(sent),
         "held_back": sent.held_back,
-        "cost_estimate": asdict(planned.cost_estimate),
+        "after_pilot": len(planned.to_send) - len(first) if first else 0,
+        "cost_estimate": asdict(planned.estimate.cost),
     }
 
 
@@ -131,10 +144,12 @@ def follow(
         StratosError, Canceled: as for :func:`distill`.
     """
     settings = settings or DistillSettings()
-    who = teacher_of(teacher)
+    who = find_teacher(store, teacher)
     if who.way == "batches":
         with open_client(who, store.path, settings.rehearsal) as client:
             watch(store, client, settings, report, wait=wait)
+    elif who.way == "live":
+        recover(store, who, settings, report)
     return outcome(store, teacher)
 
 
@@ -147,17 +162,19 @@ def stop(
         StratosError: the server cannot be asked now.
     """
     settings = settings or DistillSettings()
-    who = teacher_of(teacher)
-    if who.way == "direct":
-        return outcome(store, teacher) | {"stopped": asdict(Stopped(0, requests.drop_unsent(store, teacher), 0))}
-    with open_client(who, store.path, settings.rehearsal) as client:
-        stopped = cancel(store, client, settings, report)
+    who = find_teacher(store, teacher)
+    if who.way == "batches":
+        with open_client(who, store.path, settings.rehearsal) as client:
+            stopped = cancel(store, client, settings, report)
+    else:
+        recover(store, who, settings, report)
+        stopped = Stopped(0, requests.drop_unsent(store, teacher), 0)
     return outcome(store, teacher) | {"stopped": asdict(stopped)}
 
 
 def outcome(store: Store, teacher: str) -> dict[str, Any]:
     """Return what a teacher's requests have come to so far, for the doors; money in dollars."""
-    who = teacher_of(teacher)
+    who = find_teacher(store, teacher)
     known = totals(store, teacher)
     money = ledger.spend_by_teacher(store, teacher)
     return {
@@ -170,68 +187,49 @@ def outcome(store: Store, teacher: str) -> dict[str, Any]:
         "batches": len([batch for batch in batches.load(store, teacher) if batch.state != "failed"]),
         "spent": dollars(money.settled),
         "held": dollars(money.held),
+        "paused": is_paused(store),
     }
 
 
-def _require(store: Store, teacher: Teacher, budget_usd: float | None, accept_terms: bool) -> None:
+def _fits(store: Store, teacher: Teacher, pairs: Sequence[Pair], settings: DistillSettings, caps: Caps) -> bool:
+    """Tell whether the rest fits the budget by the upper end of what the pilot says; without a pilot it is tried."""
+    room = ledger.room(store.read, caps, simulated=teacher.simulated)
+    rest = extrapolate(store, teacher, len(plan(store, teacher.name, pairs, settings=settings).to_send), settings)
+    return room is None or rest is None or rest.high <= dollars(room)
+
+
+def _require(
+    store: Store, teacher: Teacher, budget_usd: float | None, own_usd: float | None, accept_terms: bool
+) -> None:
     agree(store, teacher, accept_terms)
-    needs_budget(store, teacher, budget_usd)
+    needs_budget(store, teacher, budget_usd, own_usd)
 
 
-def _over_budget(store: Store, teacher: Teacher, sent: Sent, budget_usd: float | None) -> StratosError:
+def _over_budget(store: Store, teacher: Teacher, sent: Sent, caps: Caps) -> StratosError:
     spent = ledger.spend(store, simulated=teacher.simulated)
     needs = dollars(spent.settled + spent.held + sent.needs)
+    bound = min(each for each in (caps.total, caps.own) if each is not None)
     return StratosError(
-        f"the budget of ${budget_usd or 0:.2f} holds {sent.held_back} requests back: ${dollars(spent.settled):.4f} is"
+        f"the budget of ${dollars(bound):.2f} holds {sent.held_back} requests back: ${dollars(spent.settled):.4f} is"
         f" spent, and sending them can take up to ${needs:.4f} in all; raise --budget"
     )
 
 
-def _by_batches(
-    store: Store,
-    client: BatchClient,
-    settings: DistillSettings,
-    budget_usd: float | None,
-    only: set[Pair],
-    report: Report,
-) -> int:
-    """Go round until nothing is in flight and nothing may be sent; return how many questions the budget holds back.
+def _by_rounds(store: Store, teacher: Teacher, way: Way, settings: DistillSettings, caps: Caps, only: set[Pair]) -> int:
+    """Go round until nothing is in flight and nothing may be sent; return how many questions are held back.
 
     Failed pairs are asked again when a round is over and not before, so that batches are cut the same way in every run.
     """
-    progress = Progress(store, client.teacher, report)
     sent_any = False
     while True:
-        sent = send(store, client, settings, caps_of(store, client.teacher, budget_usd), progress.within, only)
+        sent = way.send(only, "example")
         sent_any = sent_any or bool(sent.requests)
-        watch(store, client, settings, report)
+        way.watch()
+        if sent.paused:
+            return sent.held_back
         if sent.held_back and not sent.requests:
             if not sent_any:
-                raise _over_budget(store, client.teacher, sent, budget_usd)
+                raise _over_budget(store, teacher, sent, caps)
             return sent.held_back
-        if not sent.held_back and not requeue(store, client.teacher.name, settings, only):
+        if not sent.held_back and not (way.wavers and requeue(store, teacher.name, settings, only)):
             return 0
-
-
-def _answer_directly(
-    store: Store, teacher: Teacher, settings: DistillSettings, only: set[Pair], report: Report
-) -> None:
-    """Answer the planned questions by the rubric, in this process. None is asked twice: it would say the same."""
-    progress = Progress(store, teacher, report)
-    judge_waiting(store, teacher.name, settings, progress.within)
-    unsent = requests.unsent(store, teacher.name)
-    waiting = [each for each in unsent if Pair(each.article_id, each.profile_id) in only]
-    texts = Texts(store, waiting)
-    for start in range(0, len(waiting), CHUNK):
-        chunk = [_by_rubric(texts, request) for request in waiting[start : start + CHUNK]]
-        answers.keep(store, None, chunk, None)
-        judge_waiting(store, teacher.name, settings, progress.within)
-        progress("answering")
-
-
-def _by_rubric(texts: Texts, request: Request) -> Answer:
-    profile, article = texts.profiles[request.profile_digest], texts.articles[request.article_id]
-    said = rubric.answer(profile, article, request.reference_date)
-    text = render_completion(said.trace, said.tenths, said.reason)
-    model = f"rubric {rubric.RUBRIC_VERSION}"
-    return Answer(request.id, "succeeded", "end_turn", "", model, text, text, 0, 0, 0, 0, None)

@@ -22,6 +22,10 @@ class DistillSettings:
     - ``settle_seconds``: how long a creation that nobody confirmed may still turn up in the server's list.
     - ``skew_seconds``: how far the server's clock may be from ours when a batch of ours is looked for.
     - ``patience_seconds``: how long a server may be out of reach before watching gives up; nothing is lost by it.
+    - ``live_concurrency``: questions at once where each is asked by itself; Ollama answers few at a time anyway.
+    - ``live_failures``: failures in a row after which a server that is asked so is left alone.
+    - ``busy_seconds``: how long to wait where a busy server does not say; ``patience_seconds`` in all.
+    - ``context``: tokens of the window that an Ollama server is asked for; changing it reloads the model.
     """
 
     batch_size: int = 200
@@ -35,6 +39,10 @@ class DistillSettings:
     skew_seconds: float = 86_400.0
     patience_seconds: float = 600.0
     stream_attempts: int = 5
+    live_concurrency: int = 4
+    live_failures: int = 5
+    busy_seconds: float = 5.0
+    context: int = 8_192
     limits: Limits = field(default_factory=Limits)
     rehearsal: RehearsalSettings = field(default_factory=RehearsalSettings)
 

@@ -8,26 +8,27 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from stratos_tui.distill.plan import Pair
+from stratos_tui.distill.budget import most_cost
+from stratos_tui.distill.doubt import Search, expiry
+from stratos_tui.distill.pairs import Pair
+from stratos_tui.distill.pausing import is_paused
 from stratos_tui.distill.settings import DistillSettings
 from stratos_tui.distill.texts import Texts
 from stratos_tui.errors import StratosError
 from stratos_tui.prism import prompts
 from stratos_tui.progress import Report
-from stratos_tui.store import acknowledgements, batches, ledger, requests
+from stratos_tui.store import acknowledgements, batches, events, ledger, requests
 from stratos_tui.store.batches import Batch, Intent, Purpose
 from stratos_tui.store.db import Store
 from stratos_tui.store.ledger import Caps, Pricing
 from stratos_tui.store.requests import Request
-from stratos_tui.teachers.batches import BatchClient, Busy, Gone, InDoubt, NotTaken, RemoteBatch
+from stratos_tui.teachers.batches import BatchClient, Busy, Gone, InDoubt, NotTaken, Unreachable
 from stratos_tui.teachers.catalog import TERMS_NOTICE, TERMS_SUBJECT, Teacher
-from stratos_tui.teachers.prices import Usage, batch_cost
-from stratos_tui.teachers.tokens import NEWER_TOKENIZERS, estimate
-from stratos_tui.teachers.wire import message_params, new_run_token, read_line, run_token_of, wire_id
+from stratos_tui.teachers.prices import dollars
+from stratos_tui.teachers.wire import message_params, new_run_token, wire_id
 
 LOCK_SECONDS = 0.1
 """How often to look whether another process has finished sending."""
@@ -35,20 +36,33 @@ BUSY_SECONDS = 5.0
 """How long to wait where a busy server does not say."""
 BUSY_TRIES = 10
 
-Resolved = Literal["adopted", "absent", "unknown"]
-
 
 @dataclass(frozen=True, slots=True)
 class Sent:
     """What one round of sending came to.
 
-    ``held_back`` planned questions would pass the budget, and ``needs`` is what they would hold, in nanodollars.
+    ``held_back`` planned questions would pass the budget, or wait because sending is ``paused``; ``needs`` is what they
+    would hold, in nanodollars.
     """
 
     batches: int
     requests: int
     held_back: int
     needs: int
+    paused: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Doubts:
+    """Intents, by id, that are still open.
+
+    Of ``waiting`` ones time will tell whether the server has them. It has not the ``held`` ones: they are created again
+    when sending is resumed. Of ``unprovable`` ones only an operator can tell: results that would have told are gone.
+    """
+
+    waiting: tuple[int, ...] = ()
+    held: tuple[int, ...] = ()
+    unprovable: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +116,8 @@ def send(
         texts = Texts(store, waiting)
         while waiting:
             report(sent, 0, f"sending to {teacher.name}")
+            if is_paused(store):
+                break
             portion = waiting[: settings.batch_size]
             most = [_most(teacher, texts, each, settings) for each in portion]
             portion = portion[: _fitting(store, teacher, most, caps)]
@@ -120,40 +136,61 @@ def send(
             batch_id = batches.intend(store, intent, pricing_of(teacher), caps)
             if batch_id is None:
                 break
+            said = f"{len(portion)} requests, at most ${dollars(intent.reservation):.4f}"
+            events.add(store, teacher.name, "sending", said, batch_id)
             _create(store, client, batch_id, intent.run_token, portion, texts, settings, report)
             waiting = waiting[len(portion) :]
             sent += 1
             asked += len(portion)
     needs = sum(_most(teacher, texts, each, settings) for each in waiting)
-    return Sent(sent, asked, len(waiting), needs)
+    return came_to(store, teacher, sent, asked, len(waiting), needs)
 
 
-def resolve(store: Store, client: BatchClient, settings: DistillSettings, report: Report) -> bool:
-    """Find out what became of creations that nobody confirmed; return whether any is still unknown.
+def came_to(store: Store, teacher: Teacher, batches: int, asked: int, held_back: int, needs: int) -> Sent:
+    """Say what a round came to; where questions are held back, why, and what they take, is an event too."""
+    paused = bool(held_back) and is_paused(store)
+    if held_back:
+        what = f"{held_back} requests: sending them takes up to ${dollars(needs):.4f} more"
+        events.add(store, teacher.name, "paused" if paused else "held back", what)
+    return Sent(batches, asked, held_back, needs, paused)
+
+
+def resolve(store: Store, client: BatchClient, settings: DistillSettings, report: Report) -> Doubts:
+    """Find out what became of creations that nobody confirmed; return those of which it is not known yet.
 
     One that the server has is adopted, by the token in its results; one that it does not list by the time it must have
-    is created again. While a batch of the same size runs that could be ours, nothing is decided.
+    is created again, unless sending is paused. While a batch of the same size runs that could be ours, nothing is
+    decided. What stands in the way of one does not keep the others from being looked for, and while another process
+    sends, the intents are left to it: it may be waiting for a busy server for long.
 
     Raises:
         NotTaken, Unreachable, Canceled: as for :func:`send`.
     """
-    teacher = client.teacher
-    if not any(batch.state == "intended" for batch in batches.in_flight(store, teacher.name)):
-        return False
-    unknown = False
-    with sending(store, report):
-        for batch in batches.in_flight(store, teacher.name):
-            if batch.state != "intended":
-                continue
-            match _found(store, client, batch, settings):
-                case "absent":
-                    own = requests.of_batch(store, batch.id)
-                    token = new_run_token(os.urandom(16))
-                    batches.renew(store, batch.id, token)
-                    _create(store, client, batch.id, token, own, Texts(store, own), settings, report)
-                case "unknown":
-                    unknown = True
-    return unknown
+    if not _intents(store, client):
+        return Doubts()
+    held: list[int] = []
+    unprovable: list[int] = []
+    failure: NotTaken | Unreachable | None = None
+    with sending(store, report, wait=False) as alone:
+        intents = _intents(store, client)
+        if not intents or not alone:
+            return Doubts(waiting=tuple(batch.id for batch in intents))
+        search = Search(store, client, intents, settings)
+        for batch in intents:
+            try:
+                found = search.look(batch)
+                if found == "unprovable":
+                    unprovable.append(batch.id)
+                elif found == "absent" and is_paused(store):
+                    held.append(batch.id)
+                elif found == "absent":
+                    _create_again(store, client, batch, settings, report)
+            except (NotTaken, Unreachable) as error:
+                failure = failure or error
+    if failure:
+        raise failure
+    left = (batch.id for batch in _intents(store, client))
+    return Doubts(tuple(each for each in left if each not in (*held, *unprovable)), tuple(held), tuple(unprovable))
 
 
 def cancel(store: Store, client: BatchClient, settings: DistillSettings, report: Report) -> Stopped:
@@ -164,29 +201,37 @@ def cancel(store: Store, client: BatchClient, settings: DistillSettings, report:
     """
     unknown = 0
     with sending(store, report):
-        for batch in batches.in_flight(store, client.teacher.name):
-            if batch.state != "intended":
-                continue
-            match _found(store, client, batch, settings):
-                case "absent":
-                    batches.refused(store, batch.id, "canceled before the server had it")
-                case "unknown":
-                    unknown += 1
+        if intents := _intents(store, client):
+            search = Search(store, client, intents, settings)
+            for batch in intents:
+                match search.look(batch):
+                    case "absent":
+                        batches.refused(store, batch.id, "canceled before the server had it")
+                        events.add(store, batch.teacher, "canceled", "before the server had it", batch.id)
+                    case "unknown" | "unprovable":
+                        unknown += 1
         dropped = requests.drop_unsent(store, client.teacher.name)
-    sent = [batch for batch in batches.in_flight(store, client.teacher.name) if batch.state == "submitted"]
-    for batch in sent:
-        assert batch.remote_id is not None
-        client.cancel(batch.remote_id)
-    return Stopped(len(sent), dropped, unknown)
+    stopped = 0
+    failure: Unreachable | None = None
+    for batch in batches.in_flight(store, client.teacher.name):
+        if batch.state == "submitted":
+            try:
+                stopped += _stop(store, client, batch)
+            except Unreachable as error:
+                failure = error
+    if failure:
+        raise failure
+    return Stopped(stopped, dropped, unknown)
 
 
 @contextmanager
-def sending(store: Store, report: Report) -> Iterator[None]:
+def sending(store: Store, report: Report, what: str = "sending", *, wait: bool = True) -> Iterator[bool]:
     """Be the only process that creates batches for this store: whatever intent is found is then an orphan.
 
-    The lock is the operating system's and goes with the process that held it, however that ended.
+    ``what`` names the lock: what is sent by another one does not wait for this one. The lock is the operating system's
+    and goes with the process that held it, however that ended. Without ``wait`` it gives False where another has it.
     """
-    path = Path(f"{store.path}.models") / "sending.lock"
+    path = Path(f"{store.path}.models") / f"{what}.lock"
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as lock:
         while True:
@@ -194,9 +239,12 @@ def sending(store: Store, report: Report) -> Iterator[None]:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
             except BlockingIOError:
+                if not wait:
+                    yield False
+                    return
                 report(0, 0, "waiting for another process that sends batches")
                 time.sleep(LOCK_SECONDS)
-        yield
+        yield True
 
 
 def _create(
@@ -209,6 +257,7 @@ def _create(
     settings: DistillSettings,
     report: Report,
 ) -> None:
+    teacher = client.teacher.name
     body = [
         {"custom_id": wire_id(token, each.custom_id), "params": _params(client.teacher, texts, each, settings)}
         for each in asked
@@ -216,49 +265,52 @@ def _create(
     for attempt in range(BUSY_TRIES):
         try:
             remote = client.create(body)
-        except InDoubt:
+        except InDoubt as doubt:
+            events.add(store, teacher, "in doubt", str(doubt), batch_id)
             client.revive()
+            pause(doubt.wait or 0.0, report, "the server is overloaded")
             return
-        except Busy as busy:
-            if attempt + 1 == BUSY_TRIES:
-                batches.refused(store, batch_id, str(busy))
-                raise
-            pause(busy.wait if busy.wait is not None else BUSY_SECONDS, report, "the server is busy")
         except NotTaken as refusal:
-            batches.refused(store, batch_id, str(refusal))
-            raise
+            if not isinstance(refusal, Busy) or attempt + 1 == BUSY_TRIES:
+                batches.refused(store, batch_id, str(refusal))
+                events.add(store, teacher, "refused", str(refusal), batch_id)
+                raise
+            wait = BUSY_SECONDS if refusal.wait is None else refusal.wait
+            events.add(store, teacher, "busy", f"waiting {wait:g} s: {refusal}", batch_id)
+            pause(wait, report, "the server is busy")
         else:
-            batches.submitted(store, batch_id, remote.id)
+            batches.submitted(store, batch_id, remote.id, expiry(remote))
+            events.add(store, teacher, "created", f"{remote.id}, {len(asked)} requests", batch_id)
             return
 
 
-def _found(store: Store, client: BatchClient, batch: Batch, settings: DistillSettings) -> Resolved:
-    intended = datetime.fromisoformat(batch.intended_at)
-    known = batches.remote_ids(store)
-    candidates = [
-        remote
-        for remote in client.since(intended - timedelta(seconds=settings.skew_seconds))
-        if remote.id not in known and remote.requests == batch.request_count
-    ]
-    for remote in candidates:
-        if remote.ended and _token_in(client, remote) == batch.run_token:
-            batches.submitted(store, batch.id, remote.id)
-            return "adopted"
-    if any(not remote.ended for remote in candidates):
-        return "unknown"
-    age = (datetime.now(UTC) - intended).total_seconds()
-    return "absent" if age >= settings.settle_for(client.teacher) else "unknown"
+def _create_again(store: Store, client: BatchClient, batch: Batch, settings: DistillSettings, report: Report) -> None:
+    own = requests.of_batch(store, batch.id)
+    token = new_run_token(os.urandom(16))
+    batches.renew(store, batch.id, token)
+    what = f"the server never listed what carries {batch.run_token}"
+    events.add(store, batch.teacher, "created again", what, batch.id)
+    _create(store, client, batch.id, token, own, Texts(store, own), settings, report)
 
 
-def _token_in(client: BatchClient, remote: RemoteBatch) -> str:
+def _stop(store: Store, client: BatchClient, batch: Batch) -> bool:
+    """Ask for one batch to be canceled; return whether there was anything to stop."""
+    assert batch.remote_id is not None
     try:
-        with client.results(remote.id) as lines:
-            for line in lines:
-                if outcome := read_line(line):
-                    return run_token_of(outcome.wire_id)
+        client.cancel(batch.remote_id)
     except Gone:
-        return ""
-    return ""
+        return False
+    except Unreachable:
+        # one that ended by itself cannot be canceled, and need not be
+        if not client.status(batch.remote_id).ended:
+            raise
+        return False
+    events.add(store, batch.teacher, "canceled", f"{batch.remote_id} is asked to stop", batch.id)
+    return True
+
+
+def _intents(store: Store, client: BatchClient) -> list[Batch]:
+    return [batch for batch in batches.in_flight(store, client.teacher.name) if batch.state == "intended"]
 
 
 def pause(seconds: float, report: Report, note: str) -> None:
@@ -282,20 +334,10 @@ def _params(teacher: Teacher, texts: Texts, request: Request, settings: DistillS
 
 
 def _most(teacher: Teacher, texts: Texts, request: Request, settings: DistillSettings) -> int:
-    """Return the most that one answer can cost, in nanodollars: what is held for it."""
-    if teacher.price is None:
-        return 0
-    params = _params(teacher, texts, request, settings)
-    system = sum(estimate(block["text"]) for block in params["system"])
-    user = estimate(params["messages"][0]["content"])
-    return batch_cost(
-        teacher.price,
-        Usage(
-            tokens_in=round(user * NEWER_TOKENIZERS),
-            cache_write=round(system * NEWER_TOKENIZERS),
-            tokens_out=settings.max_tokens,
-        ),
-    )
+    """Return what is held for one question, in nanodollars."""
+    profile, article = texts.profiles[request.profile_digest], texts.articles[request.article_id]
+    user = prompts.teacher_user(profile, article, request.reference_date, request.repair)
+    return most_cost(teacher, prompts.teacher_system(), user, settings.max_tokens, live=False)
 
 
 def _fitting(store: Store, teacher: Teacher, most: Sequence[int], caps: Caps) -> int:

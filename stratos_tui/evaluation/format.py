@@ -11,14 +11,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import get_args
 
-from stratos_tui.distill.judge import Limits, judge
+from stratos_tui.distill.judge import RULES, Limits, Rules, judge
 from stratos_tui.prism.trace import render_completion
 from stratos_tui.records import Article, Scored, Tier
 from stratos_tui.store.answers import Unjudged
 
-MOST_WORDS = 1_000_000
-ANY_LENGTH = Limits(0, MOST_WORDS, (0, MOST_WORDS), (0, MOST_WORDS), (0, MOST_WORDS), 0.0)
-"""The judge's rules without those on length, which are depth."""
+FORMAT = Rules(
+    off=frozenset(rule.code for rule in RULES if not rule.hard) - {"section_missing", "signal_vocabulary"},
+)
+"""The judge's rules that are about the format: not those on length, which are depth, nor those on what is said."""
 DEPTH = Limits()
 
 
@@ -75,7 +76,7 @@ def read_format(completions: Iterable[Completion]) -> Format | None:
     total = 0
     for completion in completions:
         total += 1
-        found = judge(_answer(completion), ANY_LENGTH)
+        found = judge(_answer(completion), FORMAT)
         if found.code:
             faults[found.code] += 1
         elif found.tier is not None:

@@ -113,10 +113,21 @@ def student_prompt(
 
     ``prism`` is the plan's fallback for an untrained base model (plan, section 12).
     """
+    return chatml(*student_turns(profile, article, reference_date, wording, style))
+
+
+def student_turns(
+    profile: Profile,
+    article: Article,
+    reference_date: date,
+    wording: int = CANONICAL_WORDING,
+    style: PromptStyle = "student",
+) -> tuple[str, str]:
+    """Render the system and the user turn of a local model, for a server that puts its own template around them."""
     system = system_prompt(profile, wording)
     if style == "prism":
         system = f"{teacher_system()}\n\n{system}"
-    return chatml(system, article_prompt(article, reference_date))
+    return system, article_prompt(article, reference_date)
 
 
 @cache
@@ -127,7 +138,7 @@ def teacher_system() -> str:
 
 def teacher_user(profile: Profile, article: Article, reference_date: date, repair: str = "") -> str:
     """Render the profile, then the article (decisions.md, 7), then what was wrong with the answer before."""
-    user = f"## User profile\n\n{_teacher_profile(profile)}\n\n## Article\n\n{article_prompt(article, reference_date)}"
+    user = f"## User profile\n\n{teacher_profile(profile)}\n\n## Article\n\n{article_prompt(article, reference_date)}"
     return f"{user}\n\n## Correction\n\n{neutralise(repair)}" if repair else user
 
 
@@ -155,7 +166,8 @@ def fingerprint(style: Literal["teacher", "student", "prism"]) -> str:
     return hashlib.sha256(rendered.encode()).hexdigest()[:12]
 
 
-def _teacher_profile(profile: Profile) -> str:
+def teacher_profile(profile: Profile) -> str:
+    """Render a profile as every teacher reads it: its id and kind, who it is, then what it tracks."""
     head, *rest = system_prompt(profile).split("\n")[:-1]
     described = head.removeprefix("You are a relevance scorer for ").removesuffix(".")
     return "\n".join([f"Profile: {profile.id} ({profile.kind})", f"User: {described}", *rest])

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 RUBRIC_BATCH = 500
 """Pairs that the rubric scores between two commits and two reports: some tenths of a second."""
+TEACHER_BATCH = 8
+"""Pairs that a teacher is asked between two commits: what was answered and is not stored is asked again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,7 @@ def score_tasks(store: Store, scorer: Scorer, tasks: Sequence[Task], report: Rep
     for batch in _batches(scorer, unique):
         if all(key in known for key in batch):
             continue
-        said = produce(scorer, [unique[key] for key in batch])
+        said = _score(store, scorer, [unique[key] for key in batch], report)
         new = [(key, scored) for key, scored in zip(batch, said, strict=True) if key not in known]
         scores.put_many(store, scorer.row, new)
         known.update(new)
@@ -99,8 +101,12 @@ def produce(scorer: Scorer, tasks: Sequence[Task]) -> list[Scored]:
     A prompt that leaves no room for an answer in the model's context is a parse failure of its own.
 
     Raises:
-        StratosError: the model cannot be loaded.
+        StratosError: the model cannot be loaded, or a teacher cannot be asked so.
     """
+    if scorer.teacher is not None:
+        from stratos_tui.scoring.scorer_teacher import score_free
+
+        return score_free(scorer.teacher, scorer.style, tasks)
     if scorer.path is None:
         return [_by_rubric(task) for task in tasks]
     model = model_of(scorer.path)
@@ -175,7 +181,19 @@ def _batches(scorer: Scorer, tasks: dict[ScoreKey, Task]) -> Iterator[list[Score
         # prompts of like length share a batch, which leaves little padding; ties go by the pair, not by the list
         keys.sort(key=lambda key: (len(prompt_of(scorer, tasks[key])), key.article_id, key.profile_id))
         size = BATCH
+    elif scorer.teacher is not None:
+        # one profile after the other, so that a server with a prefix cache reads each once
+        keys.sort(key=lambda key: (key.profile_id, key.profile_digest, key.reference_date))
+        size = TEACHER_BATCH
     return (keys[start : start + size] for start in range(0, len(keys), size))
+
+
+def _score(store: Store, scorer: Scorer, tasks: Sequence[Task], report: Report) -> list[Scored]:
+    if scorer.teacher is None or scorer.teacher.price is None:
+        return produce(scorer, tasks)
+    from stratos_tui.scoring.scorer_teacher import score_paid
+
+    return score_paid(store, scorer.teacher, tasks, report)
 
 
 def _generate(model: LocalModel, scorer: Scorer, tasks: Sequence[Task]) -> list[Scored]:

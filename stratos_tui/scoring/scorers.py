@@ -9,11 +9,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
+from stratos_tui.distill.settings import DistillSettings
 from stratos_tui.errors import StratosError
 from stratos_tui.prism.prompts import PromptStyle, fingerprint
 from stratos_tui.store import runs
 from stratos_tui.store.db import Store
 from stratos_tui.store.scores import ScorerRow
+from stratos_tui.teachers.catalog import Teacher, find_teacher
 
 if TYPE_CHECKING:
     from stratos_tui.inference.local import Sampling
@@ -28,10 +30,10 @@ IDENTITY_DIGITS = 16
 
 @dataclass(frozen=True, slots=True)
 class Scorer:
-    """One scorer, resolved. ``path`` is the folder of a local model, None for the rubric.
+    """One scorer, resolved. ``path`` is the folder of a local model, ``teacher`` whom to ask where that is a teacher.
 
-    ``model`` is what tells one model from another of the same name: the rubric's version, a run's fingerprint, or the
-    digest of a folder's files.
+    ``model`` is what tells one model from another of the same name: the rubric's version, a run's fingerprint, the
+    digest of a folder's files, or a teacher's model.
     """
 
     name: str
@@ -40,10 +42,14 @@ class Scorer:
     run_id: int | None = None
     style: PromptStyle = "student"
     seed: int = 0
+    teacher: Teacher | None = None
 
     @property
     def settings(self) -> dict[str, Any]:
         """Everything but the prompt that decides what it says of a pair."""
+        if self.teacher is not None:
+            asking = {"model": self.model, **json.loads(DistillSettings().asking())}
+            return asking if self.teacher.price else {**asking, "style": self.style}
         if self.path is None:
             return {"model": self.model}
         from dataclasses import asdict
@@ -54,16 +60,18 @@ class Scorer:
     def row(self) -> ScorerRow:
         """What is stored beside each of its scores."""
         prompt = "" if self.path is None else fingerprint(self.style)
+        if self.teacher is not None:
+            prompt = fingerprint("teacher" if self.teacher.price else self.style)
         decides = json.dumps([self.name, prompt, self.settings], sort_keys=True)
         identity = hashlib.sha256(decides.encode()).hexdigest()[:IDENTITY_DIGITS]
         return ScorerRow(self.name, identity, prompt, self.settings)
 
 
 def find_scorer(store: Store, name: str, *, style: str = "student", seed: int = 0) -> Scorer:
-    """Return the scorer of this name: ``rubric``, ``student:RUN`` or ``hf:PATH``.
+    """Return the scorer of this name: ``rubric``, ``student:RUN``, ``hf:PATH``, or a teacher's as the teachers have it.
 
     ``style`` is ``student``, the trained prompt, or ``prism``, the full instructions for an untrained model; the rubric
-    reads neither.
+    reads neither, and a paid teacher the teacher's own.
 
     Raises:
         StratosError: no such scorer, run, folder or style; the text lists what there is.
@@ -81,7 +89,11 @@ def find_scorer(store: Store, name: str, *, style: str = "student", seed: int = 
         if not is_model(path):
             raise StratosError(f"scorer {name}: {path} is no folder of a model (it has no config.json)")
         return Scorer(name, folder_digest(path), path.resolve(), None, prompt, seed)
-    raise StratosError(f"there is no scorer {name!r}; there are {', '.join(available(store))}")
+    if kind in ("claude", "openai", "ollama") and rest:
+        teacher = find_teacher(store, name)
+        return Scorer(name, teacher.model, style=prompt, teacher=teacher)
+    known = ", ".join([*available(store), "claude:MODEL", "openai:MODEL@URL", "ollama:MODEL"])
+    raise StratosError(f"there is no scorer {name!r}; there are {known}")
 
 
 def rubric_scorer() -> Scorer:

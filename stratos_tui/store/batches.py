@@ -20,7 +20,9 @@ BatchState = Literal["intended", "submitted", "ended", "ingested", "failed"]
 class Batch:
     """One batch. ``run_token`` stands in every ``custom_id`` of its creation; times are ISO 8601 UTC.
 
-    One of the ``live`` way was never at a server: it is a sitting of single questions, under the same journal.
+    One that is submitted without ``submitted_at`` was adopted on an operator's word: its results have still to prove
+    that it is ours. ``expires_at`` is the server's, ``polled_at`` when it was last looked at. One of the ``live`` way
+    was never at a server: it is a sitting of single questions, under the same journal.
     """
 
     id: int
@@ -101,16 +103,45 @@ def renew(store: Store, batch_id: int, run_token: str) -> None:
         )
 
 
-def submitted(store: Store, batch_id: int, remote_id: str) -> None:
+def submitted(store: Store, batch_id: int, remote_id: str, expires_at: str | None = None) -> None:
     """Record that the server has a batch, and its name there."""
+    _bind(store, batch_id, remote_id, expires_at, now())
+
+
+def adopted(store: Store, batch_id: int, remote_id: str, expires_at: str | None = None) -> None:
+    """Record that an operator takes a batch of the server for one of ours, until it is :func:`proven` or not."""
+    _bind(store, batch_id, remote_id, expires_at, None)
+
+
+def proven(store: Store, batch_id: int) -> None:
+    """Record that an adopted batch is ours: its results carry its token."""
     with store.write() as connection:
         connection.execute(
-            "UPDATE batches SET state = 'submitted', remote_id = ?, submitted_at = ?"
-            " WHERE id = ? AND state = 'intended'",
-            (remote_id, now(), batch_id),
+            "UPDATE batches SET submitted_at = ? WHERE id = ? AND submitted_at IS NULL", (now(), batch_id)
         )
+
+
+def disowned(store: Store, batch_id: int) -> None:
+    """Record that an adopted batch was somebody else's: ours is an open intent again, its money held as before."""
+    with store.write() as connection:
+        changed = connection.execute(
+            "UPDATE batches SET state = 'intended', remote_id = NULL, expires_at = NULL, ended_at = NULL,"
+            " succeeded = 0, errored = 0, expired = 0, canceled = 0"
+            " WHERE id = ? AND state IN ('submitted', 'ended') AND submitted_at IS NULL",
+            (batch_id,),
+        ).rowcount
+        if changed:
+            connection.execute(
+                "UPDATE requests SET state = 'planned' WHERE batch_id = ? AND state = 'submitted'", (batch_id,)
+            )
+
+
+def polled(store: Store, batch_id: int, expires_at: str | None) -> None:
+    """Record that a batch was looked at, and when the server gives it up."""
+    with store.write() as connection:
         connection.execute(
-            "UPDATE requests SET state = 'submitted' WHERE batch_id = ? AND state = 'planned'", (batch_id,)
+            "UPDATE batches SET polled_at = ?, expires_at = coalesce(?, expires_at) WHERE id = ?",
+            (now(), expires_at, batch_id),
         )
 
 
@@ -144,9 +175,10 @@ def ingested(store: Store, batch_id: int) -> None:
 
 
 def in_flight(store: Store, teacher: str) -> list[Batch]:
-    """Return the batches that are not ingested yet, oldest first."""
+    """Return the batches at a server, or on their way there, that are not ingested yet; oldest first."""
     rows = store.rows(
-        "SELECT * FROM batches WHERE teacher = ? AND state IN ('intended', 'submitted', 'ended') ORDER BY id",
+        "SELECT * FROM batches WHERE teacher = ? AND way = 'batches'"
+        " AND state IN ('intended', 'submitted', 'ended') ORDER BY id",
         (teacher,),
     )
     return [_batch(row) for row in rows]
@@ -161,6 +193,18 @@ def load(store: Store, teacher: str | None = None) -> list[Batch]:
 def remote_ids(store: Store) -> set[str]:
     """Return the names, at their servers, of all batches that are known to be ours."""
     return {row["remote_id"] for row in store.rows("SELECT remote_id FROM batches WHERE remote_id IS NOT NULL")}
+
+
+def _bind(store: Store, batch_id: int, remote_id: str, expires_at: str | None, at: str | None) -> None:
+    with store.write() as connection:
+        connection.execute(
+            "UPDATE batches SET state = 'submitted', remote_id = ?, expires_at = ?, submitted_at = ?"
+            " WHERE id = ? AND state = 'intended'",
+            (remote_id, expires_at, at, batch_id),
+        )
+        connection.execute(
+            "UPDATE requests SET state = 'submitted' WHERE batch_id = ? AND state = 'planned'", (batch_id,)
+        )
 
 
 def _batch(row: sqlite3.Row) -> Batch:

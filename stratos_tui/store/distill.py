@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from stratos_tui.records import Example
+from stratos_tui.store.batches import Purpose
 from stratos_tui.store.db import Store
 
 
@@ -27,6 +28,30 @@ class Totals:
     discarded: int
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What one judged answer took: tokens as its server counted them, ``cost`` in nanodollars, and its verdict."""
+
+    cost: int
+    tokens_in: int
+    cache_write: int
+    cache_read: int
+    tokens_out: int
+    thinking: int
+    accepted: bool
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class Twice:
+    """One pair that a teacher scored twice, in tenths; ``second`` is None where the second answer has no score."""
+
+    article_id: str
+    profile_id: str
+    first: int
+    second: int | None
+
+
 def examples(store: Store, teacher: str) -> list[Example]:
     """Return a teacher's accepted traces, one a pair, by article and profile in the order in which those came.
 
@@ -46,6 +71,41 @@ def examples(store: Store, teacher: str) -> list[Example]:
     return [
         Example(**(dict(row) | {"reference_date": date.fromisoformat(row["reference_date"])})) for row in last.values()
     ]
+
+
+def asked(store: Store, teacher: str, purpose: Purpose, prompt_fingerprint: str, settings: str) -> list[Asked]:
+    """Return what the judged answers of a teacher's batches of one purpose took, oldest first.
+
+    Only those that were asked with this prompt and these settings.
+    """
+    rows = store.rows(
+        "SELECT coalesce(nanodollars, 0) AS cost, tokens_in, tokens_cache_write AS cache_write,"
+        " tokens_cache_read AS cache_read, tokens_out, tokens_thinking AS thinking, accepted, code"
+        " FROM requests JOIN batches ON batches.id = requests.batch_id JOIN answers ON answers.request_id = requests.id"
+        " JOIN judgements ON judgements.request_id = requests.id"
+        " LEFT JOIN ledger ON ledger.request_id = requests.id AND ledger.kind = 'settle'"
+        " WHERE requests.teacher = ? AND batches.purpose = ? AND requests.prompt_fingerprint = ?"
+        " AND requests.settings = ? ORDER BY requests.id",
+        (teacher, purpose, prompt_fingerprint, settings),
+    )
+    return [Asked(**(dict(row) | {"accepted": bool(row["accepted"])})) for row in rows]
+
+
+def twice(store: Store, teacher: str) -> list[Twice]:
+    """Return the pairs that a teacher scored twice: its example, and its last answer for the noise floor."""
+    rows = store.rows(
+        "SELECT again.article_id, again.profile_id, example.tenths AS first, said.tenths AS second"
+        " FROM requests AS again JOIN judgements AS said ON said.request_id = again.id"
+        " JOIN requests AS before ON before.article_id = again.article_id AND before.profile_id = again.profile_id"
+        " AND before.teacher = again.teacher AND before.purpose = 'example' AND before.state = 'accepted'"
+        " AND before.profile_digest = again.profile_digest"
+        " JOIN judgements AS example ON example.request_id = before.id AND example.edited IS NULL"
+        " WHERE again.teacher = ? AND again.purpose = 'noise' AND again.state IN ('accepted', 'rejected')"
+        " ORDER BY again.article_id, again.profile_id, before.attempt, again.attempt",
+        (teacher,),
+    )
+    last = {(row["article_id"], row["profile_id"]): row for row in rows}
+    return [Twice(**dict(row)) for row in last.values()]
 
 
 def totals(store: Store, teacher: str | None = None) -> Totals:

@@ -61,9 +61,11 @@ def active(store: Store) -> list[Job]:
     gone = {job.id for job in found if job.state == "running" and job.pid and not process_alive(job.pid)}
     if gone:
         with store.write() as connection:
-            # one that finished between the two looks has closed itself, and keeps how it ended
+            # one that finished between the two looks has closed itself, and keeps how it ended; the others ended when
+            # they were last heard of, however much later that is noticed
             connection.executemany(
-                "UPDATE jobs SET state = 'failed', error = ?, ended_at = ? WHERE id = ? AND state = 'running'",
+                "UPDATE jobs SET state = 'failed', error = ?, ended_at = coalesce(heartbeat, ?)"
+                " WHERE id = ? AND state = 'running'",
                 [(DIED, now(), job_id) for job_id in sorted(gone)],
             )
     return [job for job in found if job.id not in gone]

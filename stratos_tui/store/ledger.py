@@ -83,8 +83,13 @@ def reserve(connection: sqlite3.Connection, batch_id: int, amount: int, pricing:
     return True
 
 
-def settle(connection: sqlite3.Connection, batch_id: int, costs: Sequence[tuple[int, int]], pricing: Pricing) -> None:
-    """Book what answers cost, as (request id, nanodollars), inside the caller's transaction."""
+def settle(
+    connection: sqlite3.Connection, batch_id: int, costs: Sequence[tuple[int | None, int]], pricing: Pricing
+) -> None:
+    """Book what answers cost, as (request id, nanodollars), inside the caller's transaction.
+
+    An answer to a question that is no request has no request id: whoever books it sees to it that it is booked once.
+    """
     at = now()
     connection.executemany(
         "INSERT INTO ledger (batch_id, request_id, kind, nanodollars, simulated, priced_as, price_date, at)"
@@ -112,6 +117,24 @@ def release(connection: sqlite3.Connection, batch_id: int, answered: int, of: in
     if amount > 0:
         pricing = Pricing(row["priced_as"], row["price_date"], bool(row["simulated"]))
         _add(connection, "release", batch_id, None, amount, pricing)
+
+
+def release_more(connection: sqlite3.Connection, batch_id: int, answered: int) -> None:
+    """Let go of what so many further answered requests of a batch held, inside the caller's transaction.
+
+    How many were answered before is worked out from what was let go: no count over the batch is needed. Where a
+    request held less than a nanodollar, the last part is let go with the batch itself.
+    """
+    row = connection.execute(
+        "SELECT coalesce(sum(CASE kind WHEN 'reserve' THEN nanodollars END), 0) AS reserved,"
+        " coalesce(sum(CASE kind WHEN 'release' THEN nanodollars END), 0) AS released,"
+        " (SELECT request_count FROM batches WHERE id = ?1) AS requests"
+        " FROM ledger WHERE batch_id = ?1 AND kind IN ('reserve', 'release')",
+        (batch_id,),
+    ).fetchone()
+    if row["reserved"]:
+        before = -(-row["released"] * row["requests"] // row["reserved"])
+        release(connection, batch_id, min(before + answered, row["requests"]), row["requests"])
 
 
 def _spend(connection: sqlite3.Connection, simulated: bool) -> Spend:

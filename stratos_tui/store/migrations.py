@@ -411,6 +411,11 @@ def m002_distillation(db: Database) -> None:
         db.execute(statement)
 
 
+def m003_ledger_by_request(db: Database) -> None:
+    """Find a request's money at once: without it, forgetting a planned request reads the whole ledger."""
+    db.execute("CREATE INDEX ledger_by_request ON ledger (request_id)")
+
+
 _M004 = """
 -- per-sample weights are one way to rebalance; a row without one weighs 1
 ALTER TABLE dataset_examples ADD COLUMN weight REAL NOT NULL DEFAULT 1.0;
@@ -467,7 +472,12 @@ def m004_training(db: Database) -> None:
         db.execute(statement)
 
 
-MIGRATIONS: list[Callable[[Database], None]] = [m001_phases, m002_distillation, m004_training]
+MIGRATIONS: list[Callable[[Database], None]] = [
+    m001_phases,
+    m002_distillation,
+    m003_ledger_by_request,
+    m004_training,
+]
 
 
 def _statements(script: str) -> list[str]:

@@ -11,12 +11,13 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
 from stratos_tui.errors import StratosError
 from stratos_tui.store.db import Store
+from stratos_tui.store.searching import every_word, like
 
 Record = Mapping[str, Any]
 """One record of a page: ``key`` names it across refreshes, the other columns are the listing's."""
@@ -37,13 +38,26 @@ class _Spec:
     """Tables that only the columns and the filter need: each joins exactly one row."""
     where: str = "1"
     filter: str = "0"
-    """The condition on ``:filter``, a LIKE pattern escaped by a backslash."""
+    """The condition on ``:filter`` (:func:`stratos_tui.store.searching.like`), for each word of a filter."""
     scopes: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
 
-def _like(*columns: str) -> str:
-    return "(" + " OR ".join(rf"{column} LIKE :filter ESCAPE '\'" for column in columns) + ")"
-
+_VERDICTS = _Spec(
+    base="judgements j JOIN requests r ON r.id = j.request_id AND r.purpose = 'example'",
+    ids=("j.request_id",),
+    key="j.request_id",
+    columns="r.id, r.article_id, a.title, r.profile_id, r.teacher, r.attempt, r.state, j.code, j.measured,"
+    " j.limits, j.tenths, j.words, j.decided_by, j.judged_at, j.edited IS NOT NULL AS edited, EXISTS (SELECT 1"
+    " FROM requests o WHERE o.article_id = r.article_id AND o.profile_id = r.profile_id AND o.teacher = r.teacher"
+    " AND (o.state = 'accepted' OR o.attempt > r.attempt AND o.state IN ('planned', 'submitted', 'answered'))"
+    ") AS resolved",
+    joins="JOIN articles a ON a.id = r.article_id JOIN answers w ON w.request_id = j.request_id",
+    where="j.accepted = 0 AND r.state = 'rejected'",
+    filter=like("a.title", "r.profile_id", "r.teacher", "j.code", "j.reason", "w.text"),
+    orders={"reason": "j.code, j.request_id", "newest": "j.request_id DESC", "oldest": "j.request_id"},
+    scopes={"code": "j.code = :code", "teacher": "r.teacher = :teacher"},
+)
+"""Answers that were not accepted, with all that is searched when somebody looks for one."""
 
 _LISTINGS: Mapping[str, _Spec] = {
     "articles": _Spec(
@@ -53,7 +67,7 @@ _LISTINGS: Mapping[str, _Spec] = {
         columns="a.seq, a.title, a.source, a.source_type, a.category, a.collection, a.published, a.fetched,"
         " a.deadline, a.split, a.near_duplicate_of, a.added_at,"
         " (SELECT count(*) FROM labels l WHERE l.article_id = a.id AND l.origin = 'operator') AS labelled",
-        filter=_like("a.title", "a.source", "a.id"),
+        filter=like("a.title", "a.source", "a.id"),
         orders={
             "newest": "a.seq DESC",
             "oldest": "a.seq",
@@ -68,7 +82,7 @@ _LISTINGS: Mapping[str, _Spec] = {
         key="p.id",
         columns="p.id, p.kind, p.role, p.location, p.seniority, p.context, p.origin, p.digest, p.updated_at,"
         " (SELECT count(*) FROM profile_revisions v WHERE v.profile_id = p.id) AS revisions",
-        filter=_like("p.id", "p.role", "p.location", "p.context"),
+        filter=like("p.id", "p.role", "p.location", "p.context"),
         orders={"shipped": "p.rowid", "name": "p.id", "kind": "p.kind, p.id"},
         scopes={"kind": "p.kind = :kind"},
     ),
@@ -79,7 +93,7 @@ _LISTINGS: Mapping[str, _Spec] = {
         columns="r.id, r.article_id, a.title, r.profile_id, r.teacher, r.attempt, r.state, r.batch_id, r.planned_at,"
         " j.tenths, j.code, j.reason, j.tier, j.words",
         joins="JOIN articles a ON a.id = r.article_id LEFT JOIN judgements j ON j.request_id = r.id",
-        filter=_like("a.title", "r.profile_id", "r.teacher"),
+        filter=like("a.title", "r.profile_id", "r.teacher"),
         orders={"newest": "r.id DESC", "oldest": "r.id", "state": "r.state, r.id"},
         scopes={
             "state": "r.state = :state",
@@ -88,20 +102,11 @@ _LISTINGS: Mapping[str, _Spec] = {
             "profile": "r.profile_id = :profile",
         },
     ),
-    "rejections": _Spec(
-        base="judgements j JOIN requests r ON r.id = j.request_id AND r.purpose = 'example'",
-        ids=("j.request_id",),
-        key="j.request_id",
-        columns="r.id, r.article_id, a.title, r.profile_id, r.teacher, r.attempt, r.state, j.code, j.measured,"
-        " j.limits, j.tenths, j.words, j.decided_by, j.judged_at, EXISTS (SELECT 1 FROM requests o"
-        " WHERE o.article_id = r.article_id AND o.profile_id = r.profile_id AND o.teacher = r.teacher"
-        " AND (o.state = 'accepted' OR o.attempt > r.attempt AND o.state IN ('planned', 'submitted', 'answered'))"
-        ") AS resolved",
-        joins="JOIN articles a ON a.id = r.article_id",
-        where="j.accepted = 0 AND r.state = 'rejected'",
-        filter=_like("a.title", "r.profile_id", "r.teacher", "j.code"),
-        orders={"reason": "j.code, j.request_id", "newest": "j.request_id DESC", "oldest": "j.request_id"},
-        scopes={"code": "j.code = :code", "teacher": "r.teacher = :teacher"},
+    "rejections": _VERDICTS,
+    "decisions": replace(
+        _VERDICTS,
+        where="j.decided_by = 'operator'",
+        orders={"newest": "j.judged_at DESC, j.request_id DESC", "oldest": "j.judged_at, j.request_id"},
     ),
     "batches": _Spec(
         base="batches b",
@@ -109,7 +114,7 @@ _LISTINGS: Mapping[str, _Spec] = {
         key="b.id",
         columns="b.id, b.teacher, b.model, b.simulated, b.remote_id, b.state, b.request_count, b.succeeded, b.errored,"
         " b.expired, b.canceled, b.error, b.intended_at, b.submitted_at, b.ended_at, b.ingested_at",
-        filter=_like("b.teacher", "b.model", "b.state", "b.remote_id"),
+        filter=like("b.teacher", "b.model", "b.state", "b.remote_id"),
         orders={"newest": "b.id DESC", "oldest": "b.id"},
         scopes={"teacher": "b.teacher = :teacher"},
     ),
@@ -120,7 +125,7 @@ _LISTINGS: Mapping[str, _Spec] = {
         columns="d.id, d.digest, d.teacher, d.params, d.summary, d.created_at,"
         " (SELECT count(*) FROM dataset_examples e WHERE e.dataset_id = d.id AND e.split = 'train') AS train,"
         " (SELECT count(*) FROM dataset_examples e WHERE e.dataset_id = d.id AND e.split = 'eval') AS eval",
-        filter=_like("d.digest", "d.teacher"),
+        filter=like("d.digest", "d.teacher"),
         orders={"newest": "d.id DESC", "oldest": "d.id"},
     ),
     "dataset_examples": _Spec(
@@ -130,7 +135,7 @@ _LISTINGS: Mapping[str, _Spec] = {
         columns="e.split, e.position, e.article_id, a.title, e.profile_id, e.repeat, e.wording, e.tenths, e.prompt,"
         " e.completion",
         joins="LEFT JOIN articles a ON a.id = e.article_id",
-        filter=_like("a.title", "e.profile_id", "e.completion"),
+        filter=like("a.title", "e.profile_id", "e.completion"),
         orders={
             "curriculum": "e.dataset_id, e.split DESC, e.position",
             "score": "e.tenths DESC, e.split DESC, e.position",
@@ -145,7 +150,7 @@ _LISTINGS: Mapping[str, _Spec] = {
         columns="u.id, u.dataset_id, u.base, u.state, u.step, u.total_steps, u.metrics, u.error, u.created_at,"
         " u.started_at, u.ended_at, (SELECT t.loss FROM telemetry t WHERE t.run_id = u.id AND t.split = 'train'"
         " ORDER BY t.step DESC LIMIT 1) AS loss",
-        filter=_like("u.base", "u.state"),
+        filter=like("u.base", "u.state"),
         orders={"newest": "u.id DESC", "oldest": "u.id"},
         scopes={"dataset": "u.dataset_id = :dataset"},
     ),
@@ -156,7 +161,7 @@ _LISTINGS: Mapping[str, _Spec] = {
         columns="s.id, s.article_id, a.title, s.profile_id, s.scorer, s.tenths, s.reason, s.error, s.latency_ms,"
         " s.tokens_in, s.tokens_out, s.reference_date, s.scored_at",
         joins="JOIN articles a ON a.id = s.article_id",
-        filter=_like("a.title", "s.profile_id", "s.scorer", "s.reason"),
+        filter=like("a.title", "s.profile_id", "s.scorer", "s.reason"),
         orders={"newest": "s.id DESC", "oldest": "s.id", "score": "s.tenths DESC, s.id"},
         scopes={
             "scorer": "s.scorer = :scorer",
@@ -169,7 +174,7 @@ _LISTINGS: Mapping[str, _Spec] = {
         ids=("v.id",),
         key="v.id",
         columns="v.id, v.scorer, v.dataset_id, v.run_id, v.verdict, v.result, v.created_at",
-        filter=_like("v.scorer", "v.verdict"),
+        filter=like("v.scorer", "v.verdict"),
         orders={"newest": "v.id DESC", "oldest": "v.id"},
         scopes={"scorer": "v.scorer = :scorer"},
     ),
@@ -213,10 +218,12 @@ class Listing:
         conditions = [spec.where, *(spec.scopes[column] for column in narrowed)]
         self._from = f"{spec.base} {spec.joins}"
         self._decides = spec.base
-        if filter.strip():
-            conditions.append(spec.filter)
+        searched, words = every_word(spec.filter, filter)
+        self._filtered = bool(searched)
+        if searched:
+            conditions += searched
             self._decides = self._from
-            self._values["filter"] = f"%{_escaped(filter.strip())}%"
+            self._values |= words
             # few rows match, so sorting them is cheap, while walking all rows in an index's order is not: the plus
             # signs keep the planner from it
             self._order = ", ".join(f"+{term}" for term in self._order.split(", "))
@@ -238,7 +245,7 @@ class Listing:
         with self._lock:
             if self._closed:
                 return []
-            if self._count is None and "filter" in self._values:
+            if self._count is None and self._filtered:
                 self._count = self._fix_order()
             if self._connection is None or self._count is None:
                 # bare column names come from the fixed table above
@@ -270,6 +277,18 @@ class Listing:
                 {"key": key},
             ).fetchone()
             return None if row is None else int(row[0]) - 1
+
+    def keys(self) -> list[Hashable]:
+        """Return the keys of all rows, in order."""
+        self.count()
+        with self._lock:
+            if self._connection is None:
+                return []
+            rows = self._connection.execute(
+                f"SELECT {self._spec.key} AS key FROM temp.ordered o CROSS JOIN {self._spec.base}"  # noqa: S608
+                f" WHERE {self._same_ids} ORDER BY o.position"
+            )
+            return [row[0] for row in rows]
 
     def close(self) -> None:
         """Let go of the connection; a count still under way in another thread is cut short."""
@@ -310,7 +329,3 @@ def _spec(name: str) -> _Spec:
         return _LISTINGS[name]
     except KeyError:
         raise StratosError(f"there is no listing named {name}; there are: {', '.join(NAMES)}") from None
-
-
-def _escaped(text: str) -> str:
-    return text.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")

@@ -62,6 +62,24 @@ def references(store: Store, article_id: str) -> list[Reference]:
     return [Reference(**dict(row)) for row in rows]
 
 
+def scored_by(store: Store, scorer: str) -> dict[tuple[str, str], int]:
+    """Return the tenths that a scorer gave each (article, profile), as the profile is now; the latest counts.
+
+    A teacher is a scorer by its accepted answers.
+    """
+    rows = store.rows(
+        "SELECT article_id, profile_id, tenths FROM scores JOIN profiles ON profiles.id = profile_id"
+        " AND profiles.digest = profile_digest WHERE scorer = ?1 AND tenths IS NOT NULL ORDER BY scores.id",
+        (scorer,),
+    ) or store.rows(
+        "SELECT article_id, profile_id, tenths FROM requests JOIN judgements ON request_id = requests.id"
+        " JOIN profiles ON profiles.id = profile_id AND profiles.digest = profile_digest"
+        " WHERE teacher = ?1 AND state = 'accepted' AND purpose = 'example' ORDER BY requests.attempt",
+        (scorer,),
+    )
+    return {(row["article_id"], row["profile_id"]): row["tenths"] for row in rows}
+
+
 def usage(store: Store, profile_id: str) -> Usage:
     """Return how much is stored for one profile."""
 

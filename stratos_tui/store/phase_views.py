@@ -14,15 +14,36 @@ from stratos_tui.store.runs import Run
 
 
 @dataclass(frozen=True, slots=True)
-class BatchEvent:
-    """Something that happened to a batch: ``what`` is intended, submitted, ended, ingested or failed."""
+class Happening:
+    """Something that happened while a teacher was asked; ``batch_id`` is None where it was about no batch."""
 
     at: str
     what: str
-    batch_id: int
+    batch_id: int | None
     teacher: str
-    requests: int
     detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a batch's answers came to so far, in tokens; ``thinking`` is part of ``tokens_out``.
+
+    ``tokens_in`` is what was neither written to the cache nor read from it; ``last_at`` is when the last one came.
+    """
+
+    answers: int
+    tokens_in: int
+    cache_write: int
+    cache_read: int
+    tokens_out: int
+    thinking: int
+    last_at: str | None
+
+    @property
+    def cache_hits(self) -> float | None:
+        """The share of the input that was read from the cache, from 0 to 1; None without any input."""
+        whole = self.tokens_in + self.cache_write + self.cache_read
+        return self.cache_read / whole if whole else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,39 +73,71 @@ def pair_count(store: Store) -> int:
 
 
 def batch_states(store: Store, batch_ids: Sequence[int]) -> dict[int, dict[str, int]]:
-    """Return, for each of these batches, how many of its requests are in each state."""
+    """Return, for each of these batches, how many of its requests are in each state.
+
+    A drafted article that waits for the operator, or that he accepted, counts as ``accepted``.
+    """
     found: dict[int, dict[str, int]] = {batch_id: {} for batch_id in batch_ids}
     for row in store.rows(
-        "SELECT batch_id, state, count(*) AS n FROM requests WHERE batch_id IN (SELECT value FROM json_each(?))"
-        " GROUP BY batch_id, state",
+        "SELECT batch_id, state, count(*) AS n FROM requests WHERE batch_id IN (SELECT value FROM json_each(?1))"
+        " GROUP BY batch_id, state"
+        " UNION ALL SELECT batch_id, iif(state = 'waiting', 'accepted', state) AS said, count(*) FROM candidates"
+        " WHERE batch_id IN (SELECT value FROM json_each(?1)) GROUP BY batch_id, said",
         (json.dumps(list(batch_ids)),),
     ):
         found[row["batch_id"]][row["state"]] = row["n"]
     return found
 
 
-def batch_costs(store: Store) -> dict[int, int]:
-    """Return what each batch has settled so far, in nanodollars."""
-    rows = store.rows("SELECT batch_id, sum(nanodollars) AS n FROM ledger WHERE kind = 'settle' GROUP BY batch_id")
+def batch_costs(store: Store, batch_ids: Sequence[int]) -> dict[int, int]:
+    """Return what each of these batches has settled so far, in nanodollars; one that settled nothing is left out."""
+    rows = store.rows(
+        "SELECT batch_id, sum(nanodollars) AS n FROM ledger WHERE kind = 'settle'"
+        " AND batch_id IN (SELECT value FROM json_each(?)) GROUP BY batch_id",
+        (json.dumps(list(batch_ids)),),
+    )
     return {row["batch_id"]: row["n"] for row in rows}
 
 
-def batch_events(store: Store, limit: int = 100) -> list[BatchEvent]:
-    """Return the last things that happened to batches, newest first."""
+def batch_usage(store: Store, batch_ids: Sequence[int]) -> dict[int, Usage]:
+    """Return what the answers of each of these batches came to; one without answers is left out.
+
+    Reads every answer of these batches: ask for those that are seen, not for all (about 0.3 ms for 200 answers).
+    """
     rows = store.rows(
-        "SELECT * FROM ("
-        " SELECT intended_at AS at, 'intended' AS what, id, teacher, request_count, '' AS detail FROM batches"
-        " UNION ALL SELECT submitted_at, 'submitted', id, teacher, request_count, coalesce(remote_id, '') FROM batches"
-        " UNION ALL SELECT ended_at, CASE state WHEN 'failed' THEN 'failed' ELSE 'ended' END, id, teacher,"
-        " request_count, error FROM batches"
-        " UNION ALL SELECT ingested_at, 'ingested', id, teacher, request_count, '' FROM batches"
-        ") WHERE at IS NOT NULL ORDER BY at DESC, id DESC LIMIT ?",
+        "SELECT batch_id, count(*) AS answers, sum(tokens_in) AS tokens_in, sum(tokens_cache_write) AS cache_write,"
+        " sum(tokens_cache_read) AS cache_read, sum(tokens_out) AS tokens_out, sum(tokens_thinking) AS thinking,"
+        " max(received_at) AS last_at FROM requests JOIN answers ON answers.request_id = requests.id"
+        " WHERE batch_id IN (SELECT value FROM json_each(?1)) GROUP BY batch_id"
+        " UNION ALL SELECT batch_id, count(*), sum(tokens_in), 0, 0, sum(tokens_out), 0, max(received_at)"
+        " FROM candidates WHERE batch_id IN (SELECT value FROM json_each(?1)) AND received_at IS NOT NULL"
+        " GROUP BY batch_id",
+        (json.dumps(list(batch_ids)),),
+    )
+    return {row["batch_id"]: Usage(*(row[name] for name in Usage.__dataclass_fields__)) for row in rows}
+
+
+def happenings(store: Store, limit: int = 100) -> list[Happening]:
+    """Return what happened last while teachers were asked, newest first.
+
+    It is the log of events; what only a batch's own times say (no event was written of it) is among them.
+    """
+    rows = store.rows(
+        "SELECT at, what, batch_id, teacher, detail FROM ("
+        " SELECT at, what, batch_id, teacher, detail, id AS place FROM events"
+        " UNION ALL SELECT intended_at, 'intended', id, teacher, request_count || ' requests', 0 FROM batches"
+        "  WHERE submitted_at IS NULL AND id NOT IN (SELECT batch_id FROM events WHERE batch_id IS NOT NULL)"
+        " UNION ALL SELECT submitted_at, 'submitted', id, teacher, request_count || ' requests', 0 FROM batches"
+        "  WHERE id NOT IN (SELECT batch_id FROM events WHERE batch_id IS NOT NULL AND what IN"
+        "  ('created', 'created again', 'adopted', 'drafting'))"
+        " UNION ALL SELECT ended_at, CASE state WHEN 'failed' THEN 'failed' ELSE 'ended' END, id, teacher, error, 0"
+        "  FROM batches WHERE id NOT IN"
+        "  (SELECT batch_id FROM events WHERE batch_id IS NOT NULL AND what IN ('ended', 'refused', 'canceled'))"
+        " UNION ALL SELECT ingested_at, 'taken in', id, teacher, succeeded || ' answers', 0 FROM batches"
+        ") WHERE at IS NOT NULL ORDER BY at DESC, place DESC, batch_id DESC LIMIT ?",
         (limit,),
     )
-    return [
-        BatchEvent(row["at"], row["what"], row["id"], row["teacher"], row["request_count"], row["detail"])
-        for row in rows
-    ]
+    return [Happening(**dict(row)) for row in rows]
 
 
 def rejection_counts(store: Store) -> dict[str, int]:

@@ -27,6 +27,8 @@ OPEN: tuple[RequestState, ...] = ("planned", "submitted", "answered")
 """States in which a request still waits for something."""
 FAILED: tuple[RequestState, ...] = ("rejected", "errored", "expired", "canceled")
 """States in which a pair may be asked again."""
+PERMANENT: tuple[str, ...] = ("invalid_request_error", "request_too_large", "not_found_error")
+"""Errors of a request that the same request meets again; the others (overloaded, timeout, ...) pass by themselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,7 @@ class Standing:
 
     ``state`` and ``request_id`` are the last attempt's; ``attempts`` counts those made for this state of the profile,
     ``last_attempt`` numbers all that were ever made. ``accepted`` tells whether any of the counted ones was.
+    ``permanent`` says that the last attempt met an error which the same question would meet again.
     """
 
     request_id: int
@@ -78,6 +81,7 @@ class Standing:
     attempts: int
     last_attempt: int
     accepted: bool
+    permanent: bool = False
 
 
 def plan(store: Store, teacher: str, wanted: Sequence[NewRequest], prompt_fingerprint: str, settings: str) -> int:
@@ -117,8 +121,10 @@ def standings(store: Store, teacher: str) -> dict[tuple[str, str], Standing]:
     """
     found: dict[tuple[str, str], Standing] = {}
     for row in store.rows(
-        "SELECT requests.id, article_id, profile_id, attempt, state, purpose, profile_digest = digest AS current"
-        " FROM requests JOIN profiles ON profiles.id = profile_id WHERE teacher = ? ORDER BY attempt",
+        "SELECT requests.id, article_id, profile_id, attempt, state, purpose, profile_digest = digest AS current,"
+        " coalesce(result_type, '') AS result_type, coalesce(stop_reason, '') AS stop_reason"
+        " FROM requests JOIN profiles ON profiles.id = profile_id"
+        " LEFT JOIN answers ON request_id = requests.id AND state = 'errored' WHERE teacher = ? ORDER BY attempt",
         (teacher,),
     ):
         pair = (row["article_id"], row["profile_id"])
@@ -134,8 +140,14 @@ def standings(store: Store, teacher: str) -> dict[tuple[str, str], Standing]:
             attempts=(before.attempts if before else 0) + (state != "canceled"),
             last_attempt=row["attempt"],
             accepted=(before.accepted if before else False) or state == "accepted",
+            permanent=bool(row["current"]) and is_permanent(row["result_type"], row["stop_reason"]),
         )
     return found
+
+
+def is_permanent(result_type: str, stop_reason: str) -> bool:
+    """Tell whether a request that came back like this would come back so again, were it asked as it is."""
+    return result_type == "errored" and stop_reason in PERMANENT
 
 
 def unsent(store: Store, teacher: str, purpose: RequestPurpose = "example") -> list[Request]:
@@ -146,6 +158,27 @@ def unsent(store: Store, teacher: str, purpose: RequestPurpose = "example") -> l
         (teacher, purpose),
     )
     return [_request(row) for row in rows]
+
+
+def on_their_way(store: Store, teacher: str) -> set[tuple[str, str]]:
+    """Return the (article, profile) that were sent and are not judged yet."""
+    rows = store.rows(
+        "SELECT DISTINCT article_id, profile_id FROM requests WHERE teacher = ? AND purpose = 'example'"
+        " AND (state IN ('submitted', 'answered') OR state = 'planned' AND batch_id IS NOT NULL)",
+        (teacher,),
+    )
+    return {(row["article_id"], row["profile_id"]) for row in rows}
+
+
+def asked_again(store: Store, teacher: str) -> set[tuple[str, str]]:
+    """Return the (article, profile) that were asked for the noise floor, or wait for it, and did not fail at it."""
+    rows = store.rows(
+        "SELECT article_id, profile_id FROM requests JOIN profiles ON profiles.id = profile_id"
+        " AND digest = profile_digest WHERE teacher = ? AND purpose = 'noise'"
+        " AND state NOT IN ('errored', 'expired', 'canceled')",
+        (teacher,),
+    )
+    return {(row["article_id"], row["profile_id"]) for row in rows}
 
 
 def of_batch(store: Store, batch_id: int) -> list[Request]:

@@ -7,23 +7,27 @@ Sources: the SDK's source (2.12) and the vendor's Message Batches reference, Nov
 
 from __future__ import annotations
 
-import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
+from email.utils import mktime_tz, parsedate_tz
+from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
 from stratos_tui.errors import StratosError
 from stratos_tui.teachers.catalog import Teacher
+from stratos_tui.teachers.keys import ANTHROPIC, hide, need_key
 from stratos_tui.teachers.rehearsal.process import Rehearsal, folder_of
 from stratos_tui.teachers.rehearsal.settings import RehearsalSettings
 from stratos_tui.text import one_line
 
 if TYPE_CHECKING:
     import anthropic
+    import openai
     from anthropic.types.messages import MessageBatch
 
 Answer = TypeVar("Answer")
@@ -31,6 +35,12 @@ Answer = TypeVar("Answer")
 PAGE = 100
 """Batches a listing asks for at once; the API gives 20 where it is not told, and 1,000 at most."""
 REHEARSAL_TIMEOUT = 60.0
+STALL_SECONDS = 120.0
+"""How long results may stay silent before the stream counts as cut; the SDK's own ten minutes would hold up others."""
+LONGEST_WAIT = 3_600.0
+"""No server is waited for longer than this at a time, whatever it asks."""
+SPEND_LIMIT = "enforced_spend_limit_reached"
+"""The error code of a 429 that lasts until the next month: asking again soon is pointless (vendor's errors page)."""
 _LINE = b"\n"
 
 
@@ -47,7 +57,14 @@ class Busy(NotTaken):
 
 
 class InDoubt(Exception):
-    """Nobody knows whether the server created the batch: look before creating again."""
+    """Nobody knows whether the server created the batch: look before creating again.
+
+    ``wait`` is how many seconds the server asks to be left alone, if it says.
+    """
+
+    def __init__(self, message: str, wait: float | None = None) -> None:
+        super().__init__(message)
+        self.wait = wait
 
 
 class Gone(StratosError):
@@ -60,28 +77,42 @@ class Unreachable(StratosError):
 
 @dataclass(frozen=True, slots=True)
 class RemoteBatch:
-    """A batch as its server shows it. The counts are zero until all of it has ended."""
+    """A batch as its server shows it, by the server's clock. The counts are zero until all of it has ended.
+
+    ``state`` is the server's word for where it is; it is given up at ``expires`` where it has not ended by then.
+    """
 
     id: str
-    ended: bool
+    state: str
     created: datetime
+    expires: datetime | None
     requests: int
     succeeded: int
     errored: int
     expired: int
     canceled: int
 
+    @property
+    def ended(self) -> bool:
+        """Whether all of it is answered, or never will be."""
+        return self.state == "ended"
+
 
 class BatchClient:
-    """Asks one teacher's server. ``connect`` gives a client of the SDK; ``revive`` is tried when a call fails."""
+    """Asks one teacher's server. ``connect`` gives a client of the SDK; ``revive`` is tried when a call fails.
+
+    Results that are silent for ``stall_seconds`` count as cut.
+    """
 
     def __init__(
         self,
         teacher: Teacher,
         connect: Callable[[], anthropic.Anthropic],
         revive: Callable[[], None] | None = None,
+        stall_seconds: float = STALL_SECONDS,
     ) -> None:
         self.teacher = teacher
+        self._stall_seconds = stall_seconds
         self._connect = connect
         self._revive = revive
         self._client: anthropic.Anthropic | None = None
@@ -97,16 +128,33 @@ class BatchClient:
 
         try:
             once = self._connected().with_options(max_retries=0)
-            return _remote(once.messages.batches.create(requests=requests))  # type: ignore[arg-type]
+            answer = once.messages.batches.with_raw_response.create(requests=requests)  # type: ignore[arg-type]
         except anthropic.RateLimitError as error:
+            if error.error_code == SPEND_LIMIT:
+                raise NotTaken(f"{self.teacher.name}: the spend limit is reached: {words_of(error)}") from error
             raise Busy(f"{self.teacher.name}: {words_of(error)}", retry_after(error)) from error
         except anthropic.APIStatusError as error:
-            # a 5xx does not say that nothing was created; a 408 or 409 says it no better
+            # a 5xx does not say that nothing was created, and a 408 or 409 says it no better. Nor does a 529, with or
+            # without a time to wait: it is documented as "temporarily overloaded", no more, and the SDK files it under
+            # server errors. Looking first costs a minute, creating twice costs the batch
             if error.status_code >= 500 or error.status_code in (408, 409):
-                raise InDoubt(words_of(error)) from error
+                raise InDoubt(words_of(error), retry_after(error)) from error
             raise NotTaken(f"{self.teacher.name}: the server refuses the batch: {words_of(error)}") from error
         except anthropic.APIError as error:
             raise InDoubt(words_of(error)) from error
+        try:
+            return _remote(answer.parse())
+        except (anthropic.APIError, *_UNREADABLE) as error:
+            raise InDoubt("the server's answer cannot be read") from error
+
+    def count(self, params: dict[str, Any]) -> int:
+        """Return the input tokens of message parameters, as the server counts them: free, and limited in rate.
+
+        Raises:
+            Unreachable: the server cannot be asked now.
+        """
+        told = {name: params[name] for name in ("model", "system", "messages", "output_config")}
+        return self._ask(lambda client: client.messages.count_tokens(**told).input_tokens)
 
     def status(self, remote_id: str) -> RemoteBatch:
         """Return one batch.
@@ -115,7 +163,7 @@ class BatchClient:
             Gone: the server does not know the batch.
             Unreachable: the server cannot be asked now.
         """
-        return _remote(self._ask(lambda client: client.messages.batches.retrieve(remote_id)))
+        return self._ask(lambda client: _remote(client.messages.batches.retrieve(remote_id)))
 
     def since(self, moment: datetime) -> list[RemoteBatch]:
         """Return the batches created since a moment, newest first.
@@ -126,10 +174,11 @@ class BatchClient:
 
         def listed(client: anthropic.Anthropic) -> list[RemoteBatch]:
             found = []
-            for batch in client.messages.batches.list(limit=PAGE):
-                if batch.created_at < moment:
+            for each in client.messages.batches.list(limit=PAGE):
+                batch = _remote(each)
+                if batch.created < moment:
                     break
-                found.append(_remote(batch))
+                found.append(batch)
             return found
 
         return self._ask(listed)
@@ -138,9 +187,10 @@ class BatchClient:
         """Ask for a batch to be canceled; what is already answered stays answered, and billed.
 
         Raises:
+            Gone: the server does not know the batch.
             Unreachable: the server cannot be asked now.
         """
-        return _remote(self._ask(lambda client: client.messages.batches.cancel(remote_id)))
+        return self._ask(lambda client: _remote(client.messages.batches.cancel(remote_id)))
 
     @contextmanager
     def results(self, remote_id: str) -> Iterator[Iterator[bytes]]:
@@ -157,7 +207,8 @@ class BatchClient:
 
         def opened(client: anthropic.Anthropic) -> httpx2.Response:
             path = f"/v1/messages/batches/{quote(remote_id, safe='')}/results"
-            return client.get(path, cast_to=httpx2.Response, stream=True)
+            patient = client.with_options(timeout=self._stall_seconds)
+            return patient.get(path, cast_to=httpx2.Response, stream=True)
 
         response = self._ask(opened)
         try:
@@ -201,6 +252,10 @@ class BatchClient:
             raise StratosError(f"{self.teacher.name}: the server refuses the key: {words_of(error)}") from error
         except anthropic.APIError as error:
             raise Unreachable(f"{self.teacher.name}: {words_of(error)}; run the same again to go on") from error
+        except _UNREADABLE as error:
+            raise Unreachable(
+                f"{self.teacher.name}: the server's answer cannot be read; run the same again to go on"
+            ) from error
 
 
 @contextmanager
@@ -266,10 +321,7 @@ def _claude() -> anthropic.Anthropic:
 
 
 def _key() -> str:
-    key = os.environ.get("ANTHROPIC_API_KEY")
-    if not key:
-        raise StratosError("Claude needs a key and there is none: set ANTHROPIC_API_KEY, or use the teacher rehearsal")
-    return key
+    return need_key(ANTHROPIC, "Claude")
 
 
 def _lines(chunks: Iterator[bytes]) -> Iterator[bytes]:
@@ -285,13 +337,21 @@ def _lines(chunks: Iterator[bytes]) -> Iterator[bytes]:
         yield b"".join(parts)
 
 
+_UNREADABLE = (ValueError, TypeError, AttributeError)
+"""What the SDK, which checks no answer, and :func:`_remote` make of one that is not what the protocol says."""
+
+
 def _remote(batch: MessageBatch) -> RemoteBatch:
     counts = batch.request_counts
+    numbers = (counts.processing, counts.succeeded, counts.errored, counts.expired, counts.canceled)
+    if not isinstance(batch.id, str) or not isinstance(batch.created_at, datetime):
+        raise TypeError("no batch")
     return RemoteBatch(
         id=batch.id,
-        ended=batch.processing_status == "ended",
+        state=one_line(batch.processing_status),
         created=batch.created_at,
-        requests=counts.processing + counts.succeeded + counts.errored + counts.expired + counts.canceled,
+        expires=batch.expires_at if isinstance(batch.expires_at, datetime) else None,
+        requests=sum(numbers),
         succeeded=counts.succeeded,
         errored=counts.errored,
         expired=counts.expired,
@@ -299,14 +359,19 @@ def _remote(batch: MessageBatch) -> RemoteBatch:
     )
 
 
-def retry_after(error: anthropic.APIStatusError) -> float | None:
-    """Return how many seconds a busy server asks to wait, if it says."""
+def retry_after(error: anthropic.APIStatusError | openai.APIStatusError) -> float | None:
+    """Return how many seconds a busy server asks to wait, if it says; never more than ``LONGEST_WAIT``."""
+    said = error.response.headers.get("retry-after", "")
     try:
-        return float(error.response.headers.get("retry-after", ""))
+        wait = float(said)
     except ValueError:
-        return None
+        moment = parsedate_tz(said)
+        if moment is None:
+            return None
+        wait = mktime_tz(moment) - time.time()
+    return None if isnan(wait) else min(max(wait, 0.0), LONGEST_WAIT)
 
 
 def words_of(error: anthropic.APIError) -> str:
     """Return what a server said, as one safe line."""
-    return one_line(getattr(error, "api_message", None) or error.message)[:200]
+    return one_line(hide(getattr(error, "api_message", None) or error.message))[:200]

@@ -101,11 +101,11 @@ def message_outcome(wire_id: str, message: Any, raw: str) -> Outcome:
     return Outcome(
         wire_id=wire_id,
         result_type="succeeded",
-        reason=_words(_at(message, "stop_reason")),
-        detail=_words(_at(_at(message, "stop_details"), "category")),
-        model=_words(_at(message, "model")),
-        text=_text(_at(message, "content")),
-        usage=_usage(_at(message, "usage")),
+        reason=words(at(message, "stop_reason")),
+        detail=words(at(at(message, "stop_details"), "category")),
+        model=words(at(message, "model")),
+        text=_text(at(message, "content")),
+        usage=_usage(at(message, "usage")),
         raw=raw,
     )
 
@@ -113,46 +113,47 @@ def message_outcome(wire_id: str, message: Any, raw: str) -> Outcome:
 def read_line(line: bytes) -> Outcome | None:
     """Read one line of a batch's results; None where it is not one."""
     try:
-        row = json.loads(line)
+        raw = line.decode()
+        row = json.loads(raw)
     except (ValueError, RecursionError):
         return None
-    sent, result = _at(row, "custom_id"), _at(row, "result")
-    kind = _at(result, "type")
+    sent, result = at(row, "custom_id"), at(row, "result")
+    kind = at(result, "type")
     if not isinstance(sent, str) or not isinstance(kind, str):
         return None
-    raw = line.decode("utf-8", "replace")
     if kind == "succeeded":
-        return message_outcome(sent, _at(result, "message"), raw)
-    error = _at(_at(result, "error"), "error")
-    return Outcome(
-        sent, plain(kind)[:40], _words(_at(error, "type")), _words(_at(error, "message")), "", "", Usage(), raw
-    )
+        return message_outcome(sent, at(result, "message"), raw)
+    error = at(at(result, "error"), "error")
+    return Outcome(sent, plain(kind)[:40], words(at(error, "type")), words(at(error, "message")), "", "", Usage(), raw)
 
 
 def _text(content: Any) -> str:
     # by type, never by position: thinking blocks come first, and one answer can have two text blocks
     blocks = content if isinstance(content, list) else []
-    texts = [_at(block, "text") for block in blocks if _at(block, "type") == "text"]
+    texts = [at(block, "text") for block in blocks if at(block, "type") == "text"]
     return plain("".join(text for text in texts if isinstance(text, str)))
 
 
 def _usage(usage: Any) -> Usage:
     return Usage(
-        tokens_in=_count(_at(usage, "input_tokens")),
-        cache_write=_count(_at(usage, "cache_creation_input_tokens")),
-        cache_read=_count(_at(usage, "cache_read_input_tokens")),
-        tokens_out=_count(_at(usage, "output_tokens")),
-        thinking=_count(_at(_at(usage, "output_tokens_details"), "thinking_tokens")),
+        tokens_in=count(at(usage, "input_tokens")),
+        cache_write=count(at(usage, "cache_creation_input_tokens")),
+        cache_read=count(at(usage, "cache_read_input_tokens")),
+        tokens_out=count(at(usage, "output_tokens")),
+        thinking=count(at(at(usage, "output_tokens_details"), "thinking_tokens")),
     )
 
 
-def _count(number: Any) -> int:
-    return min(max(number, 0), _MOST_TOKENS) if isinstance(number, int) else 0
+def count(number: Any) -> int:
+    """Return a count of tokens as a server gave it; 0 where it is none."""
+    return min(max(number, 0), _MOST_TOKENS) if type(number) is int else 0
 
 
-def _words(value: Any) -> str:
+def words(value: Any) -> str:
+    """Return a server's short text, made safe; empty where it is none."""
     return plain(value)[:300] if isinstance(value, str) else ""
 
 
-def _at(value: Any, key: str) -> Any:
+def at(value: Any, key: str) -> Any:
+    """Return what a JSON object holds under a key; None where it is none or holds nothing."""
     return value.get(key) if isinstance(value, dict) else None

@@ -7,7 +7,8 @@ from datetime import date
 import pytest
 
 from stratos_tui.articles.holdout import fix_holdout
-from stratos_tui.distill.plan import Pair, choose_pairs, keep, plan
+from stratos_tui.distill.pairs import Pair
+from stratos_tui.distill.plan import choose_pairs, keep, plan
 from stratos_tui.distill.run import distill
 from stratos_tui.distill.settings import DistillSettings
 from stratos_tui.errors import StratosError

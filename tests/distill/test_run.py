@@ -16,7 +16,7 @@ from stratos_tui.progress import Canceled
 from stratos_tui.store import batches, ledger, rejections, requests
 from stratos_tui.store.db import Store
 from stratos_tui.store.distill import examples, teachers, totals
-from stratos_tui.teachers.prices import PRICES, Usage, batch_cost, nanodollars
+from stratos_tui.teachers.prices import Usage, batch_cost, nanodollars, price_of
 from stratos_tui.teachers.rehearsal.settings import BAD_KINDS, RehearsalSettings
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ def test_examples_come_by_article_and_profile(seeded: Store, quick: DistillSetti
 
 def test_money_is_exact_to_the_nanodollar(seeded: Store, quick: DistillSettings) -> None:
     result = distill(seeded, "rehearsal", limit=60, settings=quick)
-    price = PRICES["claude-opus-5-5"]
+    price = price_of("claude-opus-5-5")
     billed = seeded.rows("SELECT * FROM answers WHERE result_type = 'succeeded'")
     expected = sum(
         batch_cost(
@@ -176,7 +176,7 @@ def test_what_does_not_fit_the_budget_is_held_back_with_what_it_takes(seeded: St
 
 
 def test_nothing_is_sent_where_nothing_fits(seeded: Store, quick: DistillSettings) -> None:
-    with pytest.raises(StratosError, match=r"budget of \$0\.01 holds 10 requests back.*can take up to \$0\.2") as error:
+    with pytest.raises(StratosError, match=r"budget of \$0\.01 holds 10 requests back.*can take up to \$0\.3") as error:
         distill(seeded, "rehearsal", limit=10, budget_usd=0.01, settings=quick)
     assert "--budget" in str(error.value)
     assert batches.load(seeded) == []
@@ -223,14 +223,14 @@ def test_a_stopped_batch_is_canceled_and_can_be_asked_again(seeded: Store, quick
 
 
 def test_the_state_of_every_request_is_its_verdicts(seeded: Store, quick: DistillSettings) -> None:
-    from stratos_tui.distill.judge import judge
+    from stratos_tui.distill.judge import Rules, judge
     from stratos_tui.store import answers
 
     distill(seeded, "rehearsal", limit=60, settings=quick)
     for row in seeded.rows("SELECT id, state FROM requests"):
         answer = answers.one(seeded, row["id"])
         assert answer is not None
-        assert state_of(judge(answer, quick.limits)) == row["state"]
+        assert state_of(judge(answer, Rules(quick.limits))) == row["state"]
 
 
 # a paid teacher, over the same path

@@ -69,22 +69,22 @@ async def test_reasons_are_counted_and_narrow_the_list(app: StratosApp, settle: 
 
 
 @pytest.mark.parametrize(
-    ("reason", "limit", "offending"),
+    ("reason", "words", "offending"),
     [
-        ("scored 5.0", "not 5.0", "⟦SCORE: 5.0 | REASON:"),
-        ("too short", "at least 15", "⟦Noise.⟧"),
-        ("no score", "SCORE: 0.0 to 10.0", "⟦I would rather not give a number.⟧"),
-        ("trace unclosed", "</think>", "⟦<think>"),
+        ("scored 5.0", "The score was 5.0", "⟦SCORE: 5.0 | REASON:"),
+        ("too short", "The trace had 1 words, at least 15 are needed.", "⟦Noise.⟧"),
+        ("no score", "The answer had no score line.", "⟦I would rather not give a number.⟧"),
+        ("trace unclosed", "The trace was never closed.", "⟦<think>"),
     ],
 )
 async def test_the_offending_part_stands_between_brackets(
-    app: StratosApp, settle: Settle, reason: str, limit: str, offending: str
+    app: StratosApp, settle: Settle, reason: str, words: str, offending: str
 ) -> None:
     async with app.run_test(size=(120, 40)) as pilot:
         await open_reason(pilot, settle, reason)
         answer = pane(app, "answer")
         assert answer.startswith(f"✗ {reason}")
-        assert f"limit: {limit}" in answer
+        assert words in answer
         assert offending in answer
         assert "rehearsal" in answer
 
@@ -183,14 +183,14 @@ async def test_hostile_output_is_literal(prepared: Store, app: StratosApp, settl
     with prepared.write() as connection:
         connection.execute("UPDATE answers SET text = ? WHERE request_id = ?", (hostile, first.request_id))
         connection.execute(
-            "UPDATE judgements SET span_start = 5, span_end = 9, measured = '[b]no[/b] score' WHERE request_id = ?",
+            "UPDATE judgements SET span_start = 5, span_end = 9, code = '[b]no[/b]\x1b[2J' WHERE request_id = ?",
             (first.request_id,),
         )
     async with app.run_test(size=(120, 40)) as pilot:
-        await open_reason(pilot, settle, "no score")
+        await open_reason(pilot, settle, "[b]no[/b]␛[2J")
         answer = pane(app, "answer")
         assert "[red]⟦help⟧[/] ␛[2J␛]0;owned␇" in answer
-        assert "[b]no[/b] score" in answer
+        assert "[b]no[/b]" in answer
         assert "\x1b" not in answer
         assert "\u202e" not in answer
 

@@ -47,7 +47,7 @@ def test_the_default_order_is_newest_first_and_position_finds_a_key(many: Store)
 def test_a_filter_narrows_and_its_wildcards_are_letters(many: Store) -> None:
     with many.write() as connection:
         connection.execute("UPDATE articles SET title = 'up 100% in a_b' WHERE id = 'a7'")
-    for text, found in (("number 49", 11), ("NUMBER 499", 1), ("100%", 1), ("a_b", 1), ("%", 1), ("' OR 1=1 --", 0)):
+    for text, found in (("number 49", 15), ("499 NUMBER", 1), ("100%", 1), ("a_b", 1), ("%", 1), ("' OR 1=1 --", 0)):
         listing = Listing(many, "articles", filter=text)
         assert listing.count() == len(listing.page(0, 100)) == found, text
         listing.close()

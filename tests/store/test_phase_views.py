@@ -6,7 +6,8 @@ import pytest
 
 from stratos_tui.digests import profile_digest
 from stratos_tui.profiles.shipped import load_shipped
-from stratos_tui.store import articles, batches, datasets, jobs, phase_views, profiles, requests, runs
+from stratos_tui.store import articles, batches, datasets, events, jobs, phase_views, profiles, requests, runs
+from stratos_tui.store.answers import Answer, keep
 from stratos_tui.store.batches import Intent
 from stratos_tui.store.datasets import DatasetRow
 from stratos_tui.store.db import Store
@@ -49,18 +50,36 @@ def test_a_batch_is_counted_by_the_states_of_its_requests(store: Store, asked: l
     assert phase_views.batch_states(store, [1, 2, 3]) == {1: {"submitted": 4}, 2: {"planned": 2}, 3: {}}
 
 
-def test_events_are_newest_first_and_only_what_happened(store: Store, asked: list[int]) -> None:
+def test_happenings_are_newest_first_and_none_is_told_twice(store: Store, asked: list[int]) -> None:
     batches.refused(store, 2, "too many")
-    found = [(each.batch_id, each.what, each.detail) for each in phase_views.batch_events(store)]
-    assert sorted(found) == [
-        (1, "intended", ""),
-        (1, "submitted", "remote"),
-        (2, "failed", "too many"),
-        (2, "intended", ""),
+    found = [(each.batch_id, each.what, each.detail) for each in phase_views.happenings(store)]
+    assert sorted(found) == [(1, "submitted", "4 requests"), (2, "failed", "too many"), (2, "intended", "2 requests")]
+    events.add(store, "rehearsal", "created", "remote, 4 requests", 1)
+    events.add(store, "rehearsal", "refused", "too many", 2)
+    events.add(store, "rehearsal", "paused", "2 requests wait")
+    found = [(each.batch_id, each.what, each.detail) for each in phase_views.happenings(store)]
+    assert found == [
+        (None, "paused", "2 requests wait"),
+        (2, "refused", "too many"),
+        (1, "created", "remote, 4 requests"),
     ]
-    times = [each.at for each in phase_views.batch_events(store)]
-    assert times == sorted(times, reverse=True)
-    assert len(phase_views.batch_events(store, limit=2)) == 2
+    assert len(phase_views.happenings(store, limit=2)) == 2
+
+
+def test_usage_and_costs_are_those_of_the_batches_that_are_asked_for(store: Store, asked: list[int]) -> None:
+    answers = [
+        Answer(each, "succeeded", "end_turn", "", "m", "{}", "text", 100, 100, 200, 50, 7, tokens_thinking=20)
+        for each in asked[:3]
+    ]
+    keep(store, 1, answers, PRICING)
+    found = phase_views.batch_usage(store, [1, 2])
+    assert list(found) == [1]
+    usage = found[1]
+    assert (usage.answers, usage.tokens_in, usage.cache_write, usage.cache_read) == (3, 300, 300, 600)
+    assert (usage.tokens_out, usage.thinking, usage.cache_hits) == (150, 60, 0.5)
+    assert phase_views.batch_costs(store, [1, 2]) == {1: 21}
+    assert phase_views.batch_costs(store, [2]) == {}
+    assert phase_views.batch_usage(store, [2]) == {}
 
 
 def test_withdrawing_leaves_the_first_attempt_and_what_was_sent(store: Store, asked: list[int]) -> None:

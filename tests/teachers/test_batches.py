@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import socket
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,7 +11,17 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from stratos_tui.errors import StratosError
-from stratos_tui.teachers.batches import BatchClient, Busy, Gone, InDoubt, NotTaken, Unreachable, open_client
+from stratos_tui.teachers.batches import (
+    LONGEST_WAIT,
+    SPEND_LIMIT,
+    BatchClient,
+    Busy,
+    Gone,
+    InDoubt,
+    NotTaken,
+    Unreachable,
+    open_client,
+)
 from stratos_tui.teachers.catalog import teacher_of
 from stratos_tui.teachers.rehearsal.server import Handler, RehearsalServer
 from stratos_tui.teachers.rehearsal.settings import RehearsalSettings
@@ -45,12 +56,13 @@ class Answers(Handler):
 
     status = 500
     headers_sent: tuple[tuple[str, str], ...] = ()
+    error: dict[str, Any] = {"type": "api_error", "message": "told to"}  # noqa: RUF012
     asked = 0
 
     def do_POST(self) -> None:  # noqa: N802
         type(self).asked += 1
         self._body()
-        data = json.dumps({"type": "error", "error": {"type": "api_error", "message": "told to"}}).encode()
+        data = json.dumps({"type": "error", "error": self.error}).encode()
         self.send_response(self.status)
         for name, value in (*self.headers_sent, ("Content-Length", str(len(data)))):
             self.send_header(name, value)
@@ -114,15 +126,94 @@ def test_a_refusal_says_that_nothing_was_taken(
         client_of(server, connect).create(requests_of(1))
 
 
-def test_a_busy_server_says_how_long_to_wait(serve: Serve, connect: Connect, requests_of: Requests) -> None:
+def test_an_overloaded_server_leaves_doubt_and_says_how_long_to_wait(
+    serve: Serve, connect: Connect, requests_of: Requests
+) -> None:
+    overloaded = type("Overloaded", (Answers,), {"status": 529, "headers_sent": (("retry-after", "7"),)})
+    with serve(overloaded) as server, pytest.raises(InDoubt) as doubt:
+        client_of(server, connect).create(requests_of(1))
+    assert doubt.value.wait == 7.0
+
+
+@pytest.mark.parametrize(
+    ("said", "wait"),
+    [
+        ("7", 7.0),
+        ("0.5", 0.5),
+        ("-3", 0.0),
+        ("1e9", LONGEST_WAIT),
+        ("inf", LONGEST_WAIT),
+        ("nan", None),
+        ("soon", None),
+        ("", None),
+        ("Sun, 01 Nov 2026 00:00:00 GMT", 0.0),
+        ("Fri, 01 Nov 2999 00:00:00 GMT", LONGEST_WAIT),
+    ],
+)
+def test_a_busy_server_says_how_long_to_wait(
+    serve: Serve, connect: Connect, requests_of: Requests, said: str, wait: float | None
+) -> None:
     class Crowded(Answers):
         status = 429
-        headers_sent = (("retry-after", "7"),)
+        headers_sent = (("retry-after", said),)
 
     with serve(Crowded) as server, pytest.raises(Busy) as busy:
         client_of(server, connect).create(requests_of(1))
-    assert busy.value.wait == 7.0
+    assert busy.value.wait == wait
     assert Crowded.asked == 1
+
+
+def test_a_month_s_spend_limit_is_a_refusal(serve: Serve, connect: Connect, requests_of: Requests) -> None:
+    error = {"type": "rate_limit_error", "message": "no more", "details": {"error_code": SPEND_LIMIT}}
+    spent = type("Spent", (Answers,), {"status": 429, "error": error})
+    with serve(spent) as server, pytest.raises(NotTaken, match="no more") as refusal:
+        client_of(server, connect).create(requests_of(1))
+    assert not isinstance(refusal.value, Busy)
+
+
+@pytest.mark.parametrize(
+    "said", [b"", b"nonsense", b"{}", b"[]", b"null", b'{"id": 7}', b'{"id": "msgbatch_1"}', b"\xff"]
+)
+def test_an_answer_that_cannot_be_read_is_doubt_when_creating_and_out_of_reach_when_asking(
+    serve: Serve, connect: Connect, requests_of: Requests, said: bytes
+) -> None:
+    class Mumbles(Handler):
+        def _send(self, status: int, answer: dict[str, Any]) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(said)))
+            self.end_headers()
+            self.wfile.write(said)
+
+    with serve(Mumbles, INSTANT) as server:
+        client = client_of(server, connect)
+        with pytest.raises(InDoubt):
+            client.create(requests_of(1))
+        assert creations(server) == 1
+        [head] = server.desk.heads()
+        with pytest.raises(Unreachable):
+            client.status(head.id)
+        with pytest.raises(Unreachable):
+            client.cancel(head.id)
+
+
+def test_results_that_fall_silent_count_as_cut(serve: Serve, connect: Connect, requests_of: Requests) -> None:
+    class Silent(Handler):
+        def _send_lines(self, lines: Iterator[bytes]) -> None:
+            def slow() -> Iterator[bytes]:
+                yield next(lines)
+                time.sleep(0.6)
+                yield from lines
+
+            super()._send_lines(slow())
+
+    with serve(Silent, INSTANT) as server:
+        client = BatchClient(CLAUDE, lambda: connect(server.base_url), stall_seconds=0.2)
+        made = client.create(requests_of(3))
+        got: list[bytes] = []
+        with pytest.raises(Unreachable, match="midway"), client.results(made.id) as lines:
+            got.extend(lines)
+        assert len(got) == 1
 
 
 def test_nobody_there_is_doubt_when_creating_and_out_of_reach_when_asking(
@@ -199,6 +290,7 @@ def test_only_batches_since_a_moment_are_listed(serve: Serve, connect: Connect, 
     with serve() as server:
         client = client_of(server, connect)
         made = [client.create(requests_of(count)) for count in (1, 2)]
+        assert made[0].expires == made[0].created + timedelta(days=1)
         listed = client.since(datetime.now(UTC) - timedelta(minutes=1))
         assert [(each.id, each.requests) for each in listed] == [(made[1].id, 2), (made[0].id, 1)]
         assert [each.id for each in client.since(made[1].created)] == [made[1].id]

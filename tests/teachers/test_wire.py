@@ -52,6 +52,14 @@ def test_text_is_taken_by_type_wherever_it_stands() -> None:
     assert (usage.tokens_in, usage.tokens_out, usage.cache_read, usage.cache_write) == (10, 20, 30, 0)
 
 
+def test_thinking_is_counted_where_the_server_says_so_and_no_count_is_made_up() -> None:
+    details = {"output_tokens_details": {"thinking_tokens": 15}, "input_tokens": True, "cache_read_input_tokens": -4}
+    outcome = read_line(line(message([], usage=USAGE | details)))
+    assert outcome is not None
+    usage = outcome.usage
+    assert (usage.tokens_in, usage.tokens_out, usage.cache_read, usage.thinking) == (0, 20, 0, 15)
+
+
 def test_a_refusal_is_a_success_with_its_category() -> None:
     details = {"type": "refusal", "category": "frontier_llm"}
     outcome = read_line(line(message([], stop_reason="refusal", stop_details=details)))

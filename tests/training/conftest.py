@@ -12,7 +12,7 @@ import pytest
 
 from stratos_tui.articles.holdout import fix_holdout
 from stratos_tui.dataset.build import build
-from stratos_tui.distill.plan import Pair
+from stratos_tui.distill.pairs import Pair
 from stratos_tui.distill.run import distill
 from stratos_tui.progress import silent
 from stratos_tui.store import articles, datasets, profiles, runs

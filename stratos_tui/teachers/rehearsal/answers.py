@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from stratos_tui.prism import rubric
+from stratos_tui.prism.drafting import Draft
 from stratos_tui.prism.trace import THINK_CLOSE, Answer, render_completion
 from stratos_tui.teachers.catalog import REHEARSAL
+from stratos_tui.teachers.rehearsal.drafting import draft_of, is_draft_question, read_question, spoilt
 from stratos_tui.teachers.rehearsal.reading import NotAPair, read_pair
 from stratos_tui.teachers.rehearsal.settings import RehearsalSettings
 from stratos_tui.teachers.tokens import estimate
@@ -23,6 +25,7 @@ _PADDING = (
 )
 _PADDINGS = 9
 _ERROR = "the rehearsal was asked to fail here"
+_REFUSAL = {"type": "refusal", "category": "reasoning_extraction", "explanation": "A rehearsed refusal."}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +75,13 @@ def message_of(question: Question, kind: str) -> dict[str, Any]:
     """Return an answer as a message, ``kind`` being ``good`` or a bad kind that still is a message.
 
     Raises:
-        NotAPair: the question is no rendered pair.
+        NotAPair: the question is neither a rendered pair nor one for a draft.
     """
-    asked = read_pair(question.user)
-    answer = rubric.answer(asked.profile, asked.article, asked.reference_date)
-    stop, details, text = _said(kind, answer)
+    if is_draft_question(question.user):
+        stop, details, text = _drafted(kind, draft_of(read_question(question.user), question.key))
+    else:
+        asked = read_pair(question.user)
+        stop, details, text = _said(kind, rubric.answer(asked.profile, asked.article, asked.reference_date))
     tokens_out = question.max_tokens if kind == "max_tokens" else min(estimate(text), question.max_tokens)
     written = question.cached and _share(question.key, "cache") >= CACHE_HITS
     plain = 0 if question.cached else question.system_tokens
@@ -116,11 +121,17 @@ def _said(kind: str, answer: Answer) -> tuple[str, dict[str, str] | None, str]:
         case "five":
             return "end_turn", None, render_completion(answer.trace, 50, answer.reason)
         case "refusal":
-            details = {"type": "refusal", "category": "reasoning_extraction", "explanation": "A rehearsed refusal."}
-            return "refusal", details, ""
+            return "refusal", _REFUSAL, ""
         case "max_tokens":
             return "max_tokens", None, good[: good.index(THINK_CLOSE) * 2 // 3]
     return "end_turn", None, good
+
+
+def _drafted(kind: str, draft: Draft) -> tuple[str, dict[str, str] | None, str]:
+    """Return stop reason, stop details and text."""
+    if kind == "refusal":
+        return "refusal", _REFUSAL, ""
+    return "max_tokens" if kind == "max_tokens" else "end_turn", None, spoilt(draft, kind)
 
 
 def _errored(kind: str, message: str) -> dict[str, Any]:

@@ -51,6 +51,20 @@ def read_pair(text: str) -> Asked:
     return Asked(_profile(_fields(profile_part.split("\n"))), _article(lines), _day(lines, "Today"))
 
 
+def items_of(text: str) -> tuple[str, ...]:
+    """Return the tracked items of a list as it is rendered: a comma inside parentheses divides none."""
+    return tuple(item for item in _SEPARATOR.split(text) if item)
+
+
+def read_profile(text: str) -> Profile:
+    """Read a profile as ``prompts.teacher_profile`` renders it.
+
+    Raises:
+        NotAPair: the text has another form.
+    """
+    return _profile(_fields(text.split("\n")))
+
+
 def _profile(fields: dict[str, str]) -> Profile:
     identity = _IDENTITY.match(_need(fields, "Profile"))
     user = _USER.match(_need(fields, "User"))
@@ -58,7 +72,7 @@ def _profile(fields: dict[str, str]) -> Profile:
     if identity is None or user is None or level not in _SENIORITIES:
         raise NotAPair("Profile:, User: or Level: has another form")
     context, *tracked = LABELS[CANONICAL_WORDING]
-    companies, institutions, interests, industries = (_items(fields.get(label, "")) for label in tracked)
+    companies, institutions, interests, industries = (items_of(fields.get(label, "")) for label in tracked)
     return Profile(
         id=identity["id"],
         kind=cast(Kind, identity["kind"]),
@@ -90,10 +104,6 @@ def _article(fields: dict[str, str]) -> Article:
 
 def _fields(lines: list[str]) -> dict[str, str]:
     return {name: value for name, found, value in (line.partition(": ") for line in lines) if found}
-
-
-def _items(text: str) -> tuple[str, ...]:
-    return tuple(item for item in _SEPARATOR.split(text) if item)
 
 
 def _need(fields: dict[str, str], name: str) -> str:

@@ -1,0 +1,61 @@
+"""Narrows down which pairs are asked: those that somebody labelled, or that an earlier scorer put into some bands."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import UTC, datetime
+
+from stratos_tui.distill.pairs import Pair
+from stratos_tui.errors import StratosError
+from stratos_tui.prism import prompts, rubric
+from stratos_tui.prism.bands import band_of
+from stratos_tui.progress import Report, silent
+from stratos_tui.records import Band, LabelOrigin
+from stratos_tui.store import articles, labels, pairs, profiles
+from stratos_tui.store.db import Store
+
+RUBRIC = "rubric"
+REPORT_EVERY = 50
+
+
+def labelled(store: Store, origin: LabelOrigin) -> set[Pair]:
+    """Return the pairs that have a label of this origin.
+
+    Raises:
+        StratosError: there is none.
+    """
+    found = {Pair(each.article_id, each.profile_id) for each in labels.load(store, origin)}
+    if not found:
+        raise StratosError(f"there are no {origin} labels to choose pairs by; import or give some first")
+    return found
+
+
+def in_bands(store: Store, scorer: str, bands: Collection[Band], report: Report = silent) -> set[Pair]:
+    """Return the pairs that a scorer put into one of these bands: the rubric now, any other by what is stored.
+
+    A teacher counts as a scorer by its accepted answers.
+
+    Raises:
+        StratosError: the scorer has scored nothing here, or nothing into these bands.
+    """
+    scored = _by_rubric(store, report) if scorer == RUBRIC else pairs.scored_by(store, scorer)
+    if not scored:
+        raise StratosError(f"{scorer!r} has scored nothing in this store; choose rubric, or score with it first")
+    found = {Pair(*key) for key, tenths in scored.items() if band_of(tenths) in bands}
+    if not found:
+        raise StratosError(f"{scorer} has put no pair into {', '.join(sorted(bands))}")
+    return found
+
+
+def _by_rubric(store: Store, report: Report) -> dict[tuple[str, str], int]:
+    readers = [rubric.compile_profile(each) for each in profiles.load(store)]
+    pool = articles.load(store)
+    today = datetime.now(UTC).date()
+    scored: dict[tuple[str, str], int] = {}
+    for number, article in enumerate(pool):
+        if number % REPORT_EVERY == 0:
+            report(number, len(pool), "scoring by the rubric")
+        read, day = rubric.read_article(article), prompts.reference_date_of(article, today)
+        for reader in readers:
+            scored[article.id, reader.profile.id] = rubric.score_tokens(reader, read, day).tenths
+    return scored
