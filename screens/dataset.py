@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar
 
 from rich.text import Text
 from textual import on
@@ -14,7 +13,8 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.types import CSSPathType
 
-from screens import dataset_text
+from screens import dataset_export, dataset_text
+from screens.dataset_export import Form
 from screens.dialogs import PromptScreen
 from screens.figures import age
 from screens.follow import Followed
@@ -22,31 +22,50 @@ from screens.in_order import InOrder
 from screens.launch import launch
 from screens.render import count, provenance, score_text
 from screens.views import ViewsScreen
+from screens.widgets.chooser import ChooseScreen
 from screens.widgets.listing_table import ListingTable
-from screens.widgets.rows import Column
+from screens.widgets.rows import Column, Row
 from screens.widgets.text_pane import TextPane
 from screens.widgets.virtual_table import VirtualTable
 from stratos_tui.records import Split
-from stratos_tui.store import datasets, distill, jobs, phase_views
+from stratos_tui.store import datasets, distill, jobs, lengths, phase_views
 from stratos_tui.store.datasets import Dataset, DatasetRow
 from stratos_tui.store.jobs import Job
+from stratos_tui.store.lengths import Lengths
 from stratos_tui.store.pages import Record
 from stratos_tui.teachers.catalog import REHEARSAL
 
+if TYPE_CHECKING:
+    from stratos_tui.dataset.compare import Difference
+    from stratos_tui.dataset.rebalance import Cost
+
 BUCKETS = 40
 NOTHING = "No build yet. r builds one from the accepted traces."
-SPLITS: tuple[Split, ...] = ("train", "eval")
-
-Form = Literal["messages", "prompt-completion"]
+STRATEGY_COLUMNS = (
+    Column("strategy", 11),
+    Column("rows", 9, align="right"),
+    Column("dropped", 8, align="right"),
+    Column("repeated", 8, align="right"),
+    Column("worth", 8, align="right"),
+    Column("shares", 13, flex=1),
+)
+BUILD_COLUMNS = (
+    Column("#", 4, align="right"),
+    Column("teacher", 16, flex=1),
+    Column("when", 6),
+    Column("digest", 16, drop=1),
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """One build with the course of its curriculum, whose traces ``r`` would build from, and the job that builds."""
+    """One build with the course of its curriculum and its rows' lengths by tokenizer, whose traces ``r`` would build
+    from, and the job that builds or counts."""
 
     build: Dataset | None
     newest: int | None
     distances: list[float]
+    lengths: tuple[Lengths, ...]
     teacher: str
     job: Job | None
 
@@ -64,18 +83,23 @@ class DatasetScreen(ViewsScreen[Shown]):
     VIEWS = ("bands", "examples", "example", "builds")
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("r", "build", "build", tooltip="Build from the accepted traces of the teacher that was asked last"),
+        Binding("s", "strategy", "strategy", tooltip="See what each way to rebalance costs, and build by one of them"),
         Binding("x", "stop", "stop", tooltip="Stop the build that is under way; nothing of it is stored"),
+        Binding("c", "compare", "compare", tooltip="Compare this build with another: pairs, bands, parameters, order"),
+        Binding("t", "tokens", "tokens", tooltip="Count the rows' tokens with the tokenizer of a base"),
         Binding("e", "export('messages')", "export", tooltip="Write both splits as messages rows, JSONL"),
         Binding(
             "E", "export('prompt-completion')", "export pairs", tooltip="Write both splits as prompt and completion"
         ),
+        Binding("w", "export('hf')", "export hf", tooltip="Write both splits as a Hugging Face dataset directory"),
         Binding("y", "copy", "copy", tooltip="Copy the example that is shown"),
     ]
 
     def __init__(self) -> None:
         super().__init__()
         self._row = Followed()
-        self._drawn: int | None = None
+        self._drawn: tuple[int, int] | None = None
+        self._known: dict[tuple[int, str], Lengths] = {}
         self._data: Shown | None = None
         self._example: DatasetRow | None = None
         self._reads = InOrder(self)
@@ -135,9 +159,17 @@ class DatasetScreen(ViewsScreen[Shown]):
             build,
             newest.id if newest else None,
             phase_views.curriculum(self.store, build.id, BUCKETS) if build else [],
+            self._lengths(build.id) if build else (),
             asked[-1] if asked else REHEARSAL,
-            phase_views.active_job(self.store, "dataset"),
+            phase_views.active_job(self.store, "dataset", "lengths"),
         )
+
+    def _lengths(self, dataset_id: int) -> tuple[Lengths, ...]:
+        """Return how long a build's rows are; a build never changes, so what was read once is kept."""
+        for name in lengths.tokenizers(self.store, dataset_id):
+            if (dataset_id, name) not in self._known and (found := lengths.lengths(self.store, dataset_id, name)):
+                self._known[dataset_id, name] = found
+        return tuple(found for (own, _), found in self._known.items() if own == dataset_id)
 
     def show(self, data: Shown) -> None:
         """Write every pane; a build never changes, so the same one stays as it is."""
@@ -146,16 +178,20 @@ class DatasetScreen(ViewsScreen[Shown]):
         build = data.build
         if build is None:
             self.query_one("#bands", TextPane).put(Text(NOTHING, style="dim"))
+            # rows of a build that is being written belong to none yet
+            self.query_one("#examples", ListingTable).set_scope(dataset=0)
             return
-        if build.id == self._drawn:
+        if self._drawn == (build.id, len(data.lengths)):
             return
-        self._drawn = build.id
-        proofs = dataset_text.proofs(build, self.host.clock())
+        self._drawn = build.id, len(data.lengths)
+
+        def proofs(width: int) -> Text:
+            return dataset_text.proofs(build, data.lengths, self.host.clock(), width)
 
         def bands(width: int) -> Text:
             drawn = dataset_text.bands(build, data.distances, width)
             # where panes take turns there is room under the bands, and one turn less to take
-            return drawn.append("\n\n").append_text(proofs) if self.compact else drawn
+            return drawn.append("\n\n").append_text(proofs(width)) if self.compact else drawn
 
         self.query_one("#bands", TextPane).put(bands, title=f"bands of build {build.id}", top=True)
         self.query_one("#proofs", TextPane).put(proofs, title=f"build {build.id}", top=True)
@@ -197,15 +233,108 @@ class DatasetScreen(ViewsScreen[Shown]):
 
     def action_build(self) -> None:
         """Build from the accepted traces."""
+        self._build()
+
+    def _build(self, *options: str) -> None:
         data = self._data
         if data is None:
             return
         if data.job is not None:
-            self.say(f"job {data.job.id} is building; x stops it")
+            self.say(f"job {data.job.id} is at work; x stops it")
             return
         self._row.newest(self.query_one("#builds", ListingTable))
-        arguments = ["dataset", "build", "--teacher", data.teacher]
+        arguments = ["dataset", "build", "--teacher", data.teacher, *options]
         launch(self, arguments, f"building from the traces of {data.teacher}", again="r")
+
+    def action_strategy(self) -> None:
+        """Show what each strategy costs, and build by the one that is chosen."""
+        data = self._data
+        if data is None:
+            return
+
+        def work() -> list[Cost]:
+            from stratos_tui.dataset.build import plan_build
+            from stratos_tui.dataset.rebalance import STRATEGIES
+
+            return [plan_build(self.store, data.teacher, strategy=each) for each in STRATEGIES]
+
+        def then(costs: list[Cost]) -> None:
+            rows = [Row(cost.strategy, dataset_text.cost_cells(cost)) for cost in costs]
+            groups = " / ".join(costs[0].shares)
+            screen = ChooseScreen(f"Build by which strategy? Shares are {groups}", STRATEGY_COLUMNS, rows, at="mixed")
+            self.app.push_screen(screen, self._build_by)
+
+        self.background(work, then, again="s")
+
+    def _build_by(self, strategy: str | None) -> None:
+        if strategy:
+            self._build("--strategy", strategy)
+
+    def action_compare(self) -> None:
+        """Ask which build to compare the shown one with."""
+        build = self._data.build if self._data is not None else None
+        if build is None:
+            self.fail("there is nothing to compare yet: r builds a dataset", "c")
+            return
+
+        def then(builds: list[Dataset]) -> None:
+            others = [each for each in builds if each.id != build.id]
+            if not others:
+                self.say("there is only this build; s builds by another strategy")
+                return
+            before = next((each for each in others if each.id < build.id), others[0])
+            rows = [
+                Row(
+                    str(each.id),
+                    (str(each.id), each.teacher, age(each.created_at, self.host.clock()), each.digest[:16]),
+                )
+                for each in others
+            ]
+            screen = ChooseScreen(f"Compare build {build.id} with which?", BUILD_COLUMNS, rows, at=str(before.id))
+            self.app.push_screen(screen, partial(self._compare, build))
+
+        self.background(lambda: datasets.load(self.store), then, again="c")
+
+    def _compare(self, build: Dataset, other: str | None) -> None:
+        if not other:
+            return
+
+        def work() -> Difference:
+            from stratos_tui.dataset.compare import compare
+
+            found = datasets.get(self.store, int(other))
+            assert found is not None
+            return compare(self.store, found, build)
+
+        def then(found: Difference) -> None:
+            title = f"build {found.second} against {found.first}"
+            pane = self.query_one("#example", TextPane)
+            pane.put(partial(dataset_text.difference, found), title=title, top=True)
+            if self.compact:
+                self.turn_to("example")
+            else:
+                pane.focus()
+
+        self.background(work, then, again="c")
+
+    def action_tokens(self) -> None:
+        """Ask for a base, and count the shown build's tokens with its tokenizer."""
+        build = self._data.build if self._data is not None else None
+        if build is None:
+            self.fail("there is nothing to count yet: r builds a dataset", "t")
+            return
+        screen = PromptScreen(
+            f"Count the tokens of build {build.id} for which base?",
+            value="nano",
+            hint="nano, or the folder or name of a model. It is counted once for each base.",
+            check=lambda text: "" if text.strip() else "name a base",
+        )
+        self.app.push_screen(screen, partial(self._tokens, build.id))
+
+    def _tokens(self, dataset_id: int, base: str | None) -> None:
+        if base:
+            arguments = ["dataset", "show", str(dataset_id), "--base", base.strip()]
+            launch(self, arguments, f"counting the tokens of build {dataset_id}", again="t")
 
     def action_stop(self) -> None:
         """Stop the build that is under way."""
@@ -221,31 +350,8 @@ class DatasetScreen(ViewsScreen[Shown]):
         build = self._data.build if self._data is not None else None
         if build is None:
             self.fail("there is nothing to export yet: r builds a dataset", "e")
-            return
-        screen = PromptScreen(
-            f"Export build {build.id} as {form} to which file?",
-            value=f"dataset-{build.id}.jsonl",
-            hint="Train goes to NAME.train.jsonl and eval to NAME.eval.jsonl, beside each other.",
-            check=_unusable,
-        )
-        self.app.push_screen(screen, partial(self._export, build.id, form))
-
-    def _export(self, dataset_id: int, form: Form, text: str | None) -> None:
-        if not text:
-            return
-        files = _files(text)
-
-        def work() -> list[int]:
-            from stratos_tui.dataset.export_training import export
-
-            pairs = zip(SPLITS, files, strict=True)
-            return [export(self.store, dataset_id, path=file, form=form, split=split) for split, file in pairs]
-
-        def then(written: list[int]) -> None:
-            parts = [f"{count(n)} rows to {file.name}" for n, file in zip(written, files, strict=True)]
-            self.say(f"wrote {' and '.join(parts)} in {files[0].parent.absolute()}")
-
-        self.background(work, then, again="e" if form == "messages" else "E")
+        else:
+            dataset_export.ask(self, build.id, form)
 
     def action_copy(self) -> None:
         """Copy the example that is shown."""
@@ -254,19 +360,3 @@ class DatasetScreen(ViewsScreen[Shown]):
             return
         self.app.copy_to_clipboard(self._example.prompt + self._example.completion)
         self.say(f"copied example {self._example.split} {count(self._example.position + 1)}")
-
-
-def _files(text: str) -> list[Path]:
-    out = Path(text.strip()).expanduser()
-    stem = out.name.removesuffix(".jsonl")
-    return [out.with_name(f"{stem}.{split}.jsonl") for split in SPLITS]
-
-
-def _unusable(text: str) -> str:
-    if not text.strip() or not Path(text.strip()).name:
-        return "name a file"
-    files = _files(text)
-    if not files[0].parent.is_dir():
-        return f"the folder {files[0].parent} does not exist"
-    taken = [file.name for file in files if file.exists()]
-    return f"{taken[0]} exists already; choose another name" if taken else ""

@@ -1,10 +1,10 @@
-"""Writes a dataset build as text: bands against the target, curriculum, proofs, profiles, one example."""
+"""Writes a build as text: bands against the target, curriculum, proofs, one example, its difference to another."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
@@ -12,8 +12,15 @@ from screens.figures import facts, heading, ok_sign, percent, plural, share_bar,
 from screens.render import DIM, WARN, ago, band_style, band_text, clean, count, one_line, provenance, score_text
 from stratos_tui.records import BANDS
 from stratos_tui.store.datasets import Dataset, DatasetRow
+from stratos_tui.store.lengths import Lengths
+
+if TYPE_CHECKING:
+    from stratos_tui.dataset.compare import Difference
+    from stratos_tui.dataset.rebalance import Cost
 
 _BAR, _NARROW = 10, 6
+_NAMED = 12
+"""Pairs and articles of a list that are named."""
 _DIGITS = 16
 """Of a digest: enough to compare by eye."""
 BOUNDARY = " the prompt ends here; only what follows is trained on "
@@ -63,8 +70,11 @@ def bands(build: Dataset, distances: Sequence[float], width: int) -> Text:
     return text
 
 
-def proofs(build: Dataset, now: datetime) -> Text:
-    """Return what a build holds and what proves it: rows, what rebalancing cost, leaks, digests; then its profiles."""
+def proofs(build: Dataset, known: Sequence[Lengths], now: datetime, width: int) -> Text:
+    """Return what a build holds and what proves it: rows, what rebalancing cost, leaks, lengths, digests.
+
+    Below stand the leaks and the pairs set aside by name, how the hold-out deviates, and the profiles.
+    """
     found = build.summary
     counts: Counts = found.get("counts", {})
     on: Counts = found.get("articles", {})
@@ -83,6 +93,8 @@ def proofs(build: Dataset, now: datetime) -> Text:
         ("repeated", plural(found.get("repeated", 0), "row")),
         ("leaks", leak_text),
         ("eval is off", ", ".join(f"{one_line(name)} {percent(each)}" for name, each in off.items())),
+        *_worth(found),
+        *((f"tokens {one_line(each.tokenizer)}", _lengths(each)) for each in known),
         ("contrast", f"{plural(contrast.get('train', 0), 'pair')} train, {count(contrast.get('eval', 0))} eval"),
         ("digest", build.digest[:_DIGITS]),
         ("order", build.order_digest[:_DIGITS]),
@@ -90,7 +102,52 @@ def proofs(build: Dataset, now: datetime) -> Text:
         *((one_line(str(name)), one_line(str(value))) for name, value in sorted(build.params.items())),
     ]
     profiles: Mapping[str, Counts] = found.get("profiles", {})
-    return facts(items).append("\n\n").append_text(_profiles(profiles.get("train", {}), profiles.get("eval", {})))
+    text = facts(items)
+    for part in (_leaks(found), _aside(found), _holdout(found, width)):
+        if part:
+            text.append("\n\n").append_text(part)
+    return text.append("\n\n").append_text(_profiles(profiles.get("train", {}), profiles.get("eval", {})))
+
+
+def cost_cells(cost: Cost) -> tuple[str | Text, ...]:
+    """Return what a strategy would cost, for a line of a list: rows, what is dropped and repeated, worth, shares."""
+    shares = "/".join(percent(share.share, 0).removesuffix(" %") for share in cost.shares.values())
+    worth = f"{cost.effective:,.0f}"
+    return cost.strategy, count(cost.rows), count(cost.dropped), count(cost.repeated), worth, f"{shares} %"
+
+
+def difference(found: Difference, width: int) -> Text:
+    """Return how the second of two builds differs from the first."""
+    by = ", ".join(f"{count(number)} in {what}" for what, number in found.by.items() if number)
+    text = facts(
+        [
+            ("added", plural(found.added.count, "pair")),
+            ("removed", plural(found.removed.count, "pair")),
+            ("changed", plural(found.changed.count, "pair") + (f": {by}" if by else "")),
+            ("the same", plural(found.same_pairs, "pair")),
+            ("order", "the same" if found.same_order else "differs"),
+            *(
+                (one_line(name), one_line(f"{before} → {after}".replace("None", "—")))
+                for name, (before, after) in found.params.items()
+            ),
+        ]
+    )
+    rows: list[list[str | Text]] = [
+        [split, band_text(band), percent(shares[0]), percent(shares[1])]
+        for split, bands_of in found.shares.items()
+        for band in BANDS
+        for shares in [bands_of[band]]
+        if any(shares)
+    ]
+    head = ["", "", f"build {found.first}", f"build {found.second}"]
+    text.append("\n\n").append_text(table(rows, "llrr", head=head, gap=1, width=width, flex=1))
+    for what, pairs in (("added", found.added), ("removed", found.removed), ("changed", found.changed)):
+        if pairs.count:
+            text.append("\n\n").append_text(heading(what))
+            for article, profile, split in pairs.named[:_NAMED]:
+                text.append(f"\n{one_line(article)} × {one_line(profile)} ").append(split, style=DIM)
+            text.append_text(_more(pairs.count))
+    return text
 
 
 def example(row: DatasetRow, width: int) -> Text:
@@ -102,6 +159,76 @@ def example(row: DatasetRow, width: int) -> Text:
     rule = max(width - len(BOUNDARY), 0)
     text.append(f"{'─' * (rule // 2)}{BOUNDARY}{'─' * (rule - rule // 2)}\n", style=f"bold {WARN}")
     return text.append(clean(row.completion))
+
+
+def _worth(found: Mapping[str, Any]) -> list[tuple[str, str | Text]]:
+    """Return what the rows are worth, and that weights need a trainer that reads them."""
+    items: list[tuple[str, str | Text]] = []
+    if effective := found.get("effective"):
+        items.append(("worth", f"{effective:,.0f} different pairs"))
+    if weights := found.get("weights"):
+        known = ", ".join(f"{band} {weight:.3g}" for band, weight in weights["bands"].items())
+        items.append(("weights", Text.assemble(one_line(known), (f" ({one_line(weights['note'])})", WARN))))
+    if older := found.get("older"):
+        items.append(("older rows", one_line(", ".join(f"{number:,} {what}" for what, number in older.items()))))
+    return items
+
+
+def _lengths(each: Lengths) -> str:
+    return f"p50 {count(each.p50)}, p95 {count(each.p95)}, p99 {count(each.p99)}, longest {count(each.longest)}"
+
+
+def _leaks(found: Mapping[str, Any]) -> Text:
+    """Return every leak by name: a held-out article, and the one that is trained on."""
+    leaks = found.get("leak_report") or []
+    if not leaks:
+        return Text()
+    text = heading("leaks: held out, trained on")
+    for leak in leaks[:_NAMED]:
+        text.append(f"\n{one_line(leak['held_out'])} = {one_line(leak['trained'])} ")
+        text.append(one_line(leak["kind"]), style=WARN)
+    return text.append_text(_more(len(leaks)))
+
+
+def _aside(found: Mapping[str, Any]) -> Text:
+    """Return the pairs that are in no row, by reason."""
+    text = Text()
+    for why, aside in (found.get("set_aside") or {}).items():
+        text.append("\n\n" if text else "")
+        text.append_text(heading(f"set aside, {one_line(why).replace('_', '-')}: {plural(aside['count'], 'pair')}"))
+        for pair in aside["pairs"][:_NAMED]:
+            text.append(f"\n{one_line(pair['article'])} × {one_line(pair['profile'])} ")
+            text.append(
+                f"{pair['split']}" + (f", {count(pair['tokens'])} tokens" if "tokens" in pair else ""), style=DIM
+            )
+        text.append_text(_more(aside["count"]))
+    return text
+
+
+def _holdout(found: Mapping[str, Any], width: int) -> Text:
+    """Return the shares of bands and profiles in training and held-out pairs, and what a balanced view rests on."""
+    holdout: Mapping[str, Any] = found.get("holdout") or {}
+    if not holdout:
+        return Text()
+    rows: list[list[str | Text]] = [
+        [
+            one_line(name),
+            percent(shares["train"]),
+            percent(shares["eval"]),
+            f"{(shares['eval'] - shares['train']) * 100:+.1f}",
+        ]
+        for kind in ("bands", "profiles")
+        for name, shares in holdout[kind].items()
+    ]
+    text = heading("hold-out against all training pairs").append("\n")
+    text.append_text(table(rows, "lrrr", head=["", "train", "eval", "off"], gap=1, width=width, flex=0))
+    worst, balanced = holdout["worst"], holdout["balanced"]
+    text.append(f"\nmost: {one_line(worst['name'])} {worst['off'] * 100:+.1f} points", style=DIM)
+    return text.append(f"\na balanced view is worth {balanced['effective']:,.0f} pairs", style=DIM)
+
+
+def _more(number: int) -> Text:
+    return Text(f"\nand {count(number - _NAMED)} more" if number > _NAMED else "", style=DIM)
 
 
 def _profiles(train: Counts, held_out: Counts) -> Text:

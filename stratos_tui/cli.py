@@ -25,6 +25,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "rejections": ("rejecting", "Answers that were rejected: list, requeue, accept, edit, discard, undo."),
     "dataset": ("datasets", "Build, show and export training examples."),
     "train": ("training", "Preflight, mask, start, watch, stop and resume a run."),
+    "publish": ("publishing", "Merge, convert and serve a run: gguf, ollama, list, rollback."),
     "score": ("scoring", "Score articles for a profile."),
     "compare": ("scoring", "Score one article for several profiles."),
     "evaluate": ("scoring", "Measure a scorer against the teacher and reach a verdict."),

@@ -18,3 +18,9 @@ def data() -> Traversable:
 def read_text(name: str) -> str:
     """Return the text of one shipped file, as UTF-8."""
     return (data() / name).read_text(encoding="utf-8")
+
+
+def modelfile() -> str:
+    """Return the text of the shipped Modelfile, which stands beside ``data/`` in a checkout."""
+    packaged = _PACKAGED / "Modelfile"
+    return (packaged if packaged.is_file() else _CHECKOUT.parent / "Modelfile").read_text(encoding="utf-8")

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import socket
+import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -102,6 +103,45 @@ def die_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], N
         monkeypatch.setenv("DIE_AT", point)
 
     return at
+
+
+GO_SECONDS = 120
+"""How long building the Go program may take; it takes two."""
+
+Conversations = list[list[dict[str, str]]]
+RenderByGo = Callable[[str, Conversations], list[str]]
+
+
+@pytest.fixture(scope="session")
+def render_by_go(tmp_path_factory: pytest.TempPathFactory) -> RenderByGo:
+    """Render conversations by a Modelfile's TEMPLATE with Go's own text/template, as a server does."""
+    go = shutil.which("go")
+    if go is None:
+        pytest.skip("Go is not installed, so no TEMPLATE can be rendered (Debian: apt-get install golang-go)")
+    folder = tmp_path_factory.mktemp("go")
+    # nothing is fetched: the program needs the standard library alone
+    own = {"GOFLAGS": "-mod=mod", "GO111MODULE": "off", "GOPROXY": "off", "GOTELEMETRY": "off"}
+    places = {name: str(folder / name) for name in ("GOCACHE", "GOPATH")}
+    source = Path(__file__).parent / "go" / "render.go"
+    subprocess.run(
+        [go, "build", "-o", str(folder / "render"), str(source)],
+        env={**os.environ, **own, **places},
+        check=True,
+        capture_output=True,
+        timeout=GO_SECONDS,
+    )
+
+    def render(template: str, conversations: Conversations) -> list[str]:
+        asked = {"template": template, "conversations": [{"messages": each} for each in conversations]}
+        done = subprocess.run(
+            [folder / "render"], input=json.dumps(asked).encode(), capture_output=True, check=True, timeout=GO_SECONDS
+        )
+        answer = json.loads(done.stdout)
+        assert "error" not in answer, answer
+        rendered: list[str] = answer["rendered"]
+        return rendered
+
+    return render
 
 
 @dataclass

@@ -38,6 +38,8 @@ TRAINING = {
     "evaluations": 4,
     "eval_examples": 8,
     "threads": 1,
+    "probe_pairs": 2,
+    "probe_tokens": 8,
 }
 PATIENCE = 240.0
 

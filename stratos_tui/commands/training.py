@@ -1,7 +1,9 @@
-"""``stratos train``: preflight, mask, start, watch, stop and resume a run."""
+"""``stratos train``: preflight, mask, pilot, start, watch, stop and resume a run."""
 
 from __future__ import annotations
 
+import json
+import shlex
 from dataclasses import asdict
 from typing import Any
 
@@ -16,32 +18,38 @@ from stratos_tui.store.runs import Run
 
 _dataset = click.option("--dataset", "dataset_id", type=int, help="Which build; the newest unless named.")
 _base = click.option("--base", default="nano", show_default=True, help="nano, or a model's folder or name.")
+_set = click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="Replace one setting of the recipe.")
+_override = click.option(
+    "--override", "overridden", multiple=True, metavar="CHECK", help="Let a preflight check fail; recorded."
+)
 
 
 @group()
 def train() -> None:
-    """Preflight, mask, start, watch, stop and resume a run."""
+    """Preflight, mask, pilot, start, watch, stop and resume a run."""
 
 
 @train.command("preflight")
 @_dataset
 @_base
+@_set
 @door_options
-def preflight(door: Door, dataset_id: int | None, base: str) -> int:
+def preflight(door: Door, dataset_id: int | None, base: str, settings: tuple[str, ...]) -> int:
     """Run the checks that stand before a run; exits 1 where one fails."""
     from stratos_tui.jobs import run_here
     from stratos_tui.training.preflight import preflight as run_checks
 
+    replaced = _settings(settings)
     with door.store() as store, progress("preflight") as report:
         which = chosen_dataset(store, dataset_id)
         document = run_here(
             store,
             "preflight",
-            {"dataset": which, "base": base},
+            {"dataset": which, "base": base, "settings": replaced},
             lambda _: {
                 "dataset": which,
                 "base": base,
-                "checks": [asdict(check) for check in run_checks(store, which, base)],
+                "checks": [asdict(check) for check in run_checks(store, which, base, replaced)],
             },
             report,
         )
@@ -73,24 +81,57 @@ def mask(door: Door, dataset_id: int | None, base: str, split: str, position: in
     door.answer(document, text)
 
 
+@train.command("pilot")
+@_dataset
+@_base
+@_set
+@_override
+@door_options
+def pilot(door: Door, dataset_id: int | None, base: str, settings: tuple[str, ...], overridden: tuple[str, ...]) -> int:
+    """Train on 1,000 rows, then judge paired profiles; exits 1 where a long run would be wasted."""
+    from stratos_tui.training import pilot as pilots
+
+    with door.store() as store:
+        run_id = pilots.start(store, chosen_dataset(store, dataset_id), base, _settings(settings, overridden))
+        run = _watched(store, run_id)
+        check = pilots.verdict(store, run_id)
+    said = "a long run is worth its hours" if check.ok else "do not start a long run: look at traces and contrast pairs"
+    text = [*_lines(run), f"{'ok' if check.ok else 'FAILS'}: {check.value}; wanted {check.threshold}", said]
+    door.answer(_document(run) | {"check": asdict(check)}, text)
+    return 0 if check.ok else 1
+
+
 @train.command("start")
 @_dataset
 @_base
-@click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="Replace one setting of the recipe.")
-@click.option("--override", "overridden", multiple=True, metavar="CHECK", help="Let a preflight check fail; recorded.")
+@_set
+@_override
+@click.option("--epoch2", type=click.Choice(["sorted", "shuffled"]), help="The order after the first epoch.")
+@click.option("--launch/--no-launch", "launched", default=True, help="Without: say how accelerate trains it.")
 @click.option("--wait/--no-wait", default=False, help="Watch it until it is done.")
 @door_options
 def start(
-    door: Door, dataset_id: int | None, base: str, settings: tuple[str, ...], overridden: tuple[str, ...], wait: bool
+    door: Door,
+    dataset_id: int | None,
+    base: str,
+    settings: tuple[str, ...],
+    overridden: tuple[str, ...],
+    epoch2: str | None,
+    launched: bool,
+    wait: bool,
 ) -> None:
     """Start a run as a process of its own. The same build, base and recipe are the same run."""
     from stratos_tui.training import launch
 
-    replaced = _settings(settings)
-    if overridden:
-        replaced["overridden"] = list(overridden)
+    replaced = _settings(settings, overridden) | ({"later_epochs": epoch2} if epoch2 else {})
     with door.store() as store:
-        run_id = launch.start(store, chosen_dataset(store, dataset_id), base, replaced)
+        which = chosen_dataset(store, dataset_id)
+        if not launched:
+            run_id = launch.create(store, which, base, replaced)
+            words = shlex.join(["accelerate", "launch", "--config_file", "FILE", *launch.command(store, run_id)])
+            door.answer({"run": run_id, "command": words}, [f"run {run_id} waits for:", f"  {words}"])
+            return
+        run_id = launch.start(store, which, base, replaced)
         run = _watched(store, run_id) if wait else _known(store, run_id)
     door.answer(_document(run), _lines(run))
 
@@ -140,10 +181,8 @@ def _watched(store: Store, run_id: int) -> Run:
         return launch.wait(store, run_id, report)
 
 
-def _settings(given: tuple[str, ...]) -> dict[str, object]:
-    import json
-
-    found: dict[str, object] = {}
+def _settings(given: tuple[str, ...], overridden: tuple[str, ...] = ()) -> dict[str, object]:
+    found: dict[str, object] = {"overridden": list(overridden)} if overridden else {}
     for each in given:
         name, equals, value = each.partition("=")
         if not equals:

@@ -1,4 +1,7 @@
-"""Writes a build as JSONL that other trainers read: chat messages, or prompt and completion; traces are kept."""
+"""Writes a build as JSONL that other trainers read: chat messages, or prompt and completion; traces are kept.
+
+The third form, a Hugging Face dataset directory, is :mod:`stratos_tui.dataset.export_hf`'s.
+"""
 
 from __future__ import annotations
 
@@ -24,21 +27,27 @@ _ASSISTANT = "<|im_end|>\n<|im_start|>assistant\n"
 def export(store: Store, dataset_id: int, path: Path, form: Format, split: Split = "train") -> int:
     """Write one split of a build, a row a line in its order, whole or not at all; return how many rows.
 
+    Where the build has weights, every line has its row's as ``weight``.
+
     Raises:
         StratosError: there is no such build, or the file cannot be written.
     """
-    if datasets.get(store, dataset_id) is None:
+    build = datasets.get(store, dataset_id)
+    if build is None:
         raise StratosError(f"there is no dataset {dataset_id}; `stratos dataset build` makes one")
+    weighted = "weights" in build.summary
     draft = path.parent / f".{path.name}.{os.getpid()}.part"
     written = 0
     try:
         with draft.open("w", encoding="utf-8", newline="\n") as file:
             for row in datasets.rows(store, dataset_id, split):
-                line = (
+                line: dict[str, Any] = (
                     {"messages": messages_of(row.prompt, row.completion)}
                     if form == "messages"
                     else {"prompt": row.prompt, "completion": row.completion}
                 )
+                if weighted:
+                    line["weight"] = row.weight
                 file.write(json.dumps(line, ensure_ascii=False) + "\n")
                 written += 1
             file.flush()

@@ -6,16 +6,9 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from stratos_tui.prism.repetition import loops
 from stratos_tui.records import Article
 
-REPEATS = 4
-"""A phrase said this often in a row is a loop."""
-LONG_PHRASE = 20
-"""A phrase of this many words is a loop when it is said twice in a row: a whole trace that starts over is one."""
-LONGEST_PHRASE = 240
-"""Phrases of up to this many words are looked for; the longest accepted trace has 200."""
-LOOP_WORDS = 12
-"""… when it also covers this many words: ``no, no, no, no`` is emphasis."""
 COPY_WORDS = 8
 """Runs of this many words are compared with the article: a shared name or headline phrase is shorter."""
 COPY_SHARE = 0.5
@@ -49,25 +42,11 @@ def count_repetition(traces: Iterable[tuple[str, Article | None]]) -> Repetition
             continue
         total += 1
         compared += article is not None
-        if _loops(words):
+        if loops(words):
             looping += 1
         elif article is not None and _copies(words, _WORD.findall(f"{article.title} {article.body}".casefold())):
             copying += 1
     return Repetition(total, looping, copying if compared else None)
-
-
-def _loops(words: Sequence[str]) -> bool:
-    import numpy as np
-
-    numbers: dict[str, int] = {}
-    column = np.fromiter((numbers.setdefault(word, len(numbers)) for word in words), np.int64, len(words))
-    for length in range(1, min(LONGEST_PHRASE, len(words) // 2) + 1):
-        differs = np.flatnonzero(column[length:] != column[:-length])
-        same = np.diff(differs, prepend=-1, append=len(words) - length).max() - 1
-        again = length if length >= LONG_PHRASE else max((REPEATS - 1) * length, LOOP_WORDS - length)
-        if same >= again:
-            return True
-    return False
 
 
 def _copies(words: Sequence[str], source: Sequence[str]) -> bool:

@@ -94,13 +94,22 @@ def load(path: Path) -> LocalModel:
         model = model.to("cuda", dtype=torch.bfloat16)
     elif model.num_parameters() < SMALL_PARAMETERS:
         torch.set_num_threads(1)
+    model.eval()
+    return serve(path, model, tokenizer)
+
+
+def serve(path: Path, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> LocalModel:
+    """Return a model that is in memory already as one that can generate; it must be in evaluation mode by then.
+
+    Raises:
+        StratosError: the vocabulary has no token that would end an answer.
+    """
     known = tokenizer.get_vocab()
     stops = frozenset(known[token] for token in STOP_TOKENS if token in known)
     if not stops:
         raise StratosError(f"{path}: its vocabulary has neither {' nor '.join(STOP_TOKENS)}, so no answer would end")
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = next(token for token in reversed(STOP_TOKENS) if token in known)
-    model.eval()
     return LocalModel(path, model, tokenizer, stops, int(model.config.max_position_embeddings))
 
 

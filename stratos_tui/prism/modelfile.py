@@ -25,11 +25,30 @@ def template() -> str:
     return f"{{{{- range .Messages }}}}{turn}{{{{ end }}}}{assistant.removeprefix(closing)}"
 
 
-def modelfile(weights: str = "./student.gguf") -> str:
+def chat_template() -> str:
+    """Return the same conversation as a Jinja template, for the tokenizer of what is published.
+
+    A server that prefers the template inside the weights to the Modelfile's then renders the same bytes.
+    """
+    system, user, assistant = chatml("\0", "\0").split("\0")
+    opening = system.removesuffix("system\n")
+    closing = user.split(opening, 1)[0]
+    turn = f"{opening}{{{{ message['role'] }}}}\n{{{{ message['content'] }}}}{closing}"
+    asked = f"{{% if add_generation_prompt %}}{assistant.removeprefix(closing)}{{% endif %}}"
+    return f"{{% for message in messages %}}{turn}{{% endfor %}}{asked}"
+
+
+def parameters(num_ctx: int = CONTEXT_TOKENS, num_predict: int = PREDICT_TOKENS) -> dict[str, float | int | list[str]]:
+    """Return what a server samples with: the plan's values, both lengths in tokens, both stop tokens."""
+    return {**SAMPLING, "num_ctx": num_ctx, "num_predict": num_predict, "stop": list(STOP_TOKENS)}
+
+
+def modelfile(weights: str = "./student.gguf", num_ctx: int = CONTEXT_TOKENS, num_predict: int = PREDICT_TOKENS) -> str:
     """Return the Modelfile's text: no thought suppression, nothing pre-filled, both stop tokens."""
-    parameters: list[tuple[str, object]] = [*SAMPLING.items(), ("num_ctx", CONTEXT_TOKENS)]
-    parameters.append(("num_predict", PREDICT_TOKENS))
     lines = [f"FROM {weights}", f'TEMPLATE """{template()}"""']
-    lines += [f"PARAMETER {name} {value}" for name, value in parameters]
-    lines += [f'PARAMETER stop "{token}"' for token in STOP_TOKENS]
+    for name, value in parameters(num_ctx, num_predict).items():
+        if isinstance(value, list):
+            lines += [f'PARAMETER {name} "{each}"' for each in value]
+        else:
+            lines.append(f"PARAMETER {name} {value}")
     return "\n".join(lines) + "\n"

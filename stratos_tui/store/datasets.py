@@ -2,19 +2,42 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
+import os
 import sqlite3
+import time
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date
+from itertools import islice
+from pathlib import Path
 from typing import Any
 
+from stratos_tui.errors import StratosError
 from stratos_tui.records import Split
-from stratos_tui.store.db import Store, code_version, now
+from stratos_tui.store.db import BUSY_SECONDS, Store, code_version, now
 
 PAGE = 2_000
-"""Rows read at a time: a build is never held in memory to be read."""
+"""Rows read, or written in one transaction, at a time: a build is never held in memory."""
+
+_CHECKPOINT_PAGES = 16_000
+_LOOK_SECONDS = 0.1
+_COLUMNS = "split, position, article_id, profile_id, request_id, repeat, wording, tenths, prompt, completion, weight"
+_INSERT = (
+    f"INSERT INTO dataset_examples (dataset_id, {_COLUMNS})"  # noqa: S608
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+_OLDER = (
+    "SELECT DISTINCT e.request_id AS id, p.digest AS profile_digest,"
+    " coalesce(a.fetched, a.published, json_extract(d.params, '$.undated')) AS reference_date"
+    " FROM dataset_examples e JOIN datasets d ON d.id = e.dataset_id JOIN articles a ON a.id = e.article_id"
+    " JOIN profiles p ON p.id = e.profile_id WHERE e.request_id < 0"
+)
+"""Rows that no request made: an older row is judged on its article's day, else on the one that the build says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +45,8 @@ class DatasetRow:
     """One example as it is trained on or evaluated.
 
     ``position`` counts from 0 in each split: the curriculum's order in train, articles' order in eval. ``repeat`` is 0
-    for a pair's first row, ``wording`` names its system prompt's wording, ``tenths`` is the teacher's score.
+    for a pair's first row, ``wording`` names its system prompt's wording, ``tenths`` is the score, ``weight`` is what
+    the row counts in the loss. A row that no request made has an id below 0 in its place (:func:`older_id`).
     """
 
     split: Split
@@ -35,6 +59,7 @@ class DatasetRow:
     tenths: int
     prompt: str
     completion: str
+    weight: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,32 +96,54 @@ def add(
     summary: dict[str, Any],
     prompt_fingerprint: str,
 ) -> int:
-    """Store a build whole and return its id; a build with the same digest is found, not stored again."""
-    with store.write() as connection:
-        known = connection.execute("SELECT id FROM datasets WHERE digest = ?", (digest,)).fetchone()
+    """Store a build whole and return its id; a build with the same digest is found, not stored again.
+
+    Rows are written in short transactions, so that others get their turn, under an id that no build has yet: nobody
+    sees them until the build's own row comes last. What a build that was killed left behind goes with the next one.
+
+    Raises:
+        StratosError: another process builds for too long, or the file cannot be written; nothing is left behind.
+    """
+    with _one_at_a_time(store), store.staging() as connection:
+        _sweep(connection)
+        known = find(store, digest)
         if known is not None:
-            return int(known["id"])
-        cursor = connection.execute(
-            "INSERT INTO datasets (digest, order_digest, teacher, params, summary, prompt_fingerprint, created_at,"
-            " code_version) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                *(digest, order_digest, teacher, json.dumps(params, sort_keys=True)),
-                *(json.dumps(summary, ensure_ascii=False), prompt_fingerprint, now(), code_version()),
-            ),
-        )
-        dataset_id = int(cursor.lastrowid or 0)
-        connection.executemany(
-            "INSERT INTO dataset_examples (dataset_id, split, position, article_id, profile_id, request_id, repeat,"
-            " wording, tenths, prompt, completion) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                (
-                    *(dataset_id, row.split, row.position, row.article_id, row.profile_id, row.request_id),
-                    *(row.repeat, row.wording, row.tenths, row.prompt, row.completion),
+            return known
+        dataset_id = int(connection.execute("SELECT coalesce(max(id), 0) + 1 FROM datasets").fetchone()[0])
+        connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
+        coming = iter(rows)
+        try:
+            # one thread writes while this one makes the next rows: SQLite works outside Python's lock
+            with ThreadPoolExecutor(1) as writer:
+                under_way: Future[None] | None = None
+                while chunk := [_values(dataset_id, row) for row in islice(coming, PAGE)]:
+                    if under_way is not None:
+                        under_way.result()
+                    under_way = writer.submit(_write, connection, chunk)
+                if under_way is not None:
+                    under_way.result()
+            connection.execute("PRAGMA synchronous = FULL")
+            with _transaction(connection):
+                connection.execute(
+                    "INSERT INTO datasets (id, digest, order_digest, teacher, params, summary, prompt_fingerprint,"
+                    " created_at, code_version) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    (
+                        *(dataset_id, digest, order_digest, teacher, json.dumps(params, sort_keys=True)),
+                        *(json.dumps(summary, ensure_ascii=False), prompt_fingerprint, now(), code_version()),
+                    ),
                 )
-                for row in rows
-            ),
-        )
+        except BaseException:
+            # a full disk may refuse this too; then the next build sweeps
+            with suppress(sqlite3.Error):
+                _sweep(connection)
+            raise
     return dataset_id
+
+
+def find(store: Store, digest: str) -> int | None:
+    """Return the id of the build with this digest."""
+    found = store.value("SELECT id FROM datasets WHERE digest = ?", (digest,))
+    return None if found is None else int(found)
 
 
 def get(store: Store, dataset_id: int) -> Dataset | None:
@@ -121,7 +168,7 @@ def rows(store: Store, dataset_id: int, split: Split) -> Iterator[DatasetRow]:
     last = -1
     while True:
         page = store.rows(
-            "SELECT split, position, article_id, profile_id, request_id, repeat, wording, tenths, prompt, completion"
+            f"SELECT {_COLUMNS}"  # noqa: S608
             " FROM dataset_examples WHERE dataset_id = ? AND split = ? AND position > ? ORDER BY position LIMIT ?",
             (dataset_id, split, last, PAGE),
         )
@@ -134,7 +181,7 @@ def rows(store: Store, dataset_id: int, split: Split) -> Iterator[DatasetRow]:
 def row(store: Store, dataset_id: int, split: Split, position: int) -> DatasetRow | None:
     """Return one row."""
     found = store.row(
-        "SELECT split, position, article_id, profile_id, request_id, repeat, wording, tenths, prompt, completion"
+        f"SELECT {_COLUMNS}"  # noqa: S608
         " FROM dataset_examples WHERE dataset_id = ? AND split = ? AND position = ?",
         (dataset_id, split, position),
     )
@@ -152,36 +199,105 @@ def order_digest(rows: Iterable[DatasetRow]) -> str:
     """Return the digest over which pair stands where in the curriculum: SHA-256 over the rows in their order."""
     digest = hashlib.sha256()
     for each in rows:
-        digest.update(f"{each.article_id}\0{each.profile_id}\0{each.repeat}\n".encode())
+        digest.update(order_line(each.article_id, each.profile_id, each.repeat))
     return digest.hexdigest()
 
 
-def content_digest(rows: Iterable[DatasetRow]) -> str:
-    """Return the digest over everything that is trained on or evaluated, and nothing else: SHA-256 over the rows."""
-    digest = hashlib.sha256()
-    for each in rows:
-        fields = (each.split, each.position, each.article_id, each.profile_id, each.repeat, each.wording, each.tenths)
-        digest.update(json.dumps([*fields, each.prompt, each.completion], ensure_ascii=True).encode() + b"\n")
-    return digest.hexdigest()
+def order_line(article_id: str, profile_id: str, repeat: int) -> bytes:
+    """Return what a row adds to the order's digest."""
+    return f"{article_id}\0{profile_id}\0{repeat}\n".encode()
 
 
 def asked(store: Store, request_ids: Sequence[int]) -> dict[int, Asked]:
-    """Return what each request was asked with."""
+    """Return what each request was asked with; an older row's profile is as it is now."""
+    wanted = json.dumps(list(request_ids))
     found = store.rows(
         "SELECT id, profile_digest, reference_date FROM requests WHERE id IN (SELECT value FROM json_each(?))",
-        (json.dumps(list(request_ids)),),
+        (wanted,),
     )
+    if any(each < 0 for each in request_ids):
+        found += store.rows(_OLDER + " AND e.request_id IN (SELECT value FROM json_each(?))", (wanted,))  # noqa: S608
     return {each["id"]: Asked(each["profile_digest"], date.fromisoformat(each["reference_date"])) for each in found}
 
 
 def reference_dates(store: Store, dataset_id: int) -> dict[int, date]:
-    """Return the day that each request of a build was judged on."""
+    """Return the day that each request of a build, or older row in its place, was judged on."""
     found = store.rows(
         "SELECT id, reference_date FROM requests WHERE id IN"
         " (SELECT request_id FROM dataset_examples WHERE dataset_id = ?)",
         (dataset_id,),
     )
+    found += store.rows(_OLDER + " AND e.dataset_id = ?", (dataset_id,))
     return {each["id"]: date.fromisoformat(each["reference_date"]) for each in found}
+
+
+def older_id(article_id: str, profile_id: str) -> int:
+    """Return what stands for the request in a row that no request made: below 0, and the same for the same pair."""
+    return -int.from_bytes(hashlib.sha256(f"{article_id}\0{profile_id}".encode()).digest()[:6], "big") - 1
+
+
+@contextmanager
+def _one_at_a_time(store: Store) -> Iterator[None]:
+    """Hold the lock of whoever writes a build; the system lets go of it with the process."""
+    path = Path(f"{store.path}.building")
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        raise StratosError(f"{path}: cannot be written ({error.strerror}); check the folder's permissions") from error
+    try:
+        until = time.monotonic() + BUSY_SECONDS
+        while True:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except OSError:
+                if time.monotonic() > until:
+                    raise StratosError("another process is writing a dataset; try again when it is done") from None
+                time.sleep(_LOOK_SECONDS)
+        yield
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _sweep(connection: sqlite3.Connection) -> None:
+    """Remove rows that belong to no build: their builder died, since only one builds at a time."""
+    while True:
+        orphan = connection.execute(
+            "SELECT dataset_id, split, position FROM dataset_examples WHERE dataset_id ="
+            " (SELECT max(dataset_id) FROM dataset_examples) AND dataset_id NOT IN (SELECT id FROM datasets)"
+            " ORDER BY split, position LIMIT 1"
+        ).fetchone()
+        if orphan is None:
+            return
+        with _transaction(connection):
+            connection.execute(
+                "DELETE FROM dataset_examples WHERE dataset_id = ? AND split = ? AND position < ?",
+                (orphan[0], orphan[1], orphan[2] + PAGE),
+            )
+
+
+def _write(connection: sqlite3.Connection, chunk: list[tuple[object, ...]]) -> None:
+    with _transaction(connection):
+        connection.executemany(_INSERT, chunk)
+
+
+def _values(dataset_id: int, row: DatasetRow) -> tuple[object, ...]:
+    return (
+        *(dataset_id, row.split, row.position, row.article_id, row.profile_id, row.request_id, row.repeat),
+        *(row.wording, row.tenths, row.prompt, row.completion, row.weight),
+    )
 
 
 def _dataset(row: sqlite3.Row) -> Dataset:

@@ -70,6 +70,26 @@ class Store:
                         connection.execute("ROLLBACK")
                 raise
 
+    @contextmanager
+    def staging(self) -> Iterator[sqlite3.Connection]:
+        """A connection of the caller's own for rows that nobody sees until the row that they belong to is written.
+
+        It does not hold rows to their parents, and waits for the disk only at a ``synchronous = FULL`` commit, which
+        makes all before it durable. Errors are those of :meth:`write`.
+        """
+        connection = self._connect()
+        try:
+            with _explained(self.path):
+                connection.execute("PRAGMA foreign_keys = OFF")
+                connection.execute("PRAGMA synchronous = NORMAL")
+                yield connection
+        finally:
+            with self._lock:
+                # close() may have been here before
+                if connection in self._connections:
+                    self._connections.remove(connection)
+            connection.close()
+
     def rows(self, sql: str, values: Sequence[Any] | dict[str, Any] = ()) -> list[sqlite3.Row]:
         """Return all rows of a query."""
         with _explained(self.path):

@@ -416,7 +416,68 @@ def m003_ledger_by_request(db: Database) -> None:
     db.execute("CREATE INDEX ledger_by_request ON ledger (request_id)")
 
 
-MIGRATIONS: list[Callable[[Database], None]] = [m001_phases, m002_distillation, m003_ledger_by_request]
+_M004 = """
+-- per-sample weights are one way to rebalance; a row without one weighs 1
+ALTER TABLE dataset_examples ADD COLUMN weight REAL NOT NULL DEFAULT 1.0;
+
+-- token lengths of a build's rows under one tokenizer: counted once, read by every check and picture after
+CREATE TABLE dataset_lengths (
+  dataset_id INTEGER NOT NULL REFERENCES datasets (id) ON DELETE CASCADE,
+  tokenizer TEXT NOT NULL,
+  split TEXT NOT NULL CHECK (split IN ('train', 'eval')),
+  position INTEGER NOT NULL,
+  prompt_tokens INTEGER NOT NULL,
+  completion_tokens INTEGER NOT NULL,
+  PRIMARY KEY (dataset_id, tokenizer, split, position)
+) STRICT, WITHOUT ROWID;
+
+-- contrast pairs scored by generation while a run trains: what the loss does not show
+CREATE TABLE probes (
+  run_id INTEGER NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+  step INTEGER NOT NULL,
+  pairs INTEGER NOT NULL,
+  parsed INTEGER NOT NULL,
+  gap REAL,
+  psr REAL,
+  mae REAL,
+  detail TEXT NOT NULL,
+  at TEXT NOT NULL,
+  PRIMARY KEY (run_id, step)
+) STRICT, WITHOUT ROWID;
+
+-- a run's weights on their way to being served: merged, converted, created, tested; one is current for each name
+CREATE TABLE models (
+  id INTEGER PRIMARY KEY,
+  run_id INTEGER NOT NULL REFERENCES runs (id),
+  name TEXT NOT NULL,
+  state TEXT NOT NULL CHECK (state IN ('merged', 'converted', 'created', 'usable', 'refused', 'retired')),
+  files TEXT NOT NULL,
+  fingerprint TEXT NOT NULL,
+  modelfile TEXT NOT NULL,
+  parity TEXT NOT NULL,
+  smoke TEXT NOT NULL,
+  tools TEXT NOT NULL,
+  error TEXT NOT NULL DEFAULT '',
+  created_at TEXT NOT NULL,
+  updated_at TEXT NOT NULL,
+  code_version TEXT NOT NULL
+) STRICT;
+CREATE INDEX models_by_name ON models (name, id);
+"""
+
+
+def m004_training(db: Database) -> None:
+    """Weighted rows, token lengths, probes during training, and models on their way to being served."""
+    for statement in _statements(_M004):
+        db.execute(statement)
+
+
+MIGRATIONS: list[Callable[[Database], None]] = [
+    m001_phases,
+    m002_distillation,
+    m003_ledger_by_request,
+    m004_training,
+]
 
 
 def _statements(script: str) -> list[str]:

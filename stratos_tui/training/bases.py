@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from stratos_tui.errors import StratosError
 from stratos_tui.store.db import Store
 from stratos_tui.training import nano
+from stratos_tui.training.options import choose
 from stratos_tui.training.recipes import NANO, Recipe
 
 if TYPE_CHECKING:
@@ -45,19 +46,31 @@ def load_model(base: str, recipe: Recipe, tokenizer: PreTrainedTokenizerBase) ->
     """Return the untrained model of a base; the nano one is made by the recipe's seed.
 
     Raises:
-        StratosError: the base cannot be read.
+        StratosError: the base cannot be read, or the recipe asks for what this machine does not have.
     """
     if base == NANO:
         assert recipe.shape is not None
         return nano.build_model(tokenizer, recipe.shape, recipe.seed)
     import torch
     from safetensors import SafetensorError
-    from transformers import AutoModelForCausalLM
+    from transformers import AutoModelForCausalLM, BitsAndBytesConfig
 
+    chosen = choose(recipe)
     # a model given by name loads in fp32 unless the dtype is given
     dtype = torch.bfloat16 if recipe.precision == "bf16" else torch.float32
+    quantised = None
+    if chosen.four_bit:
+        # QLoRA's own choice: NF4, its constants quantised too, computed in the recipe's precision
+        quantised = BitsAndBytesConfig(
+            load_in_4bit=True,
+            bnb_4bit_quant_type="nf4",
+            bnb_4bit_use_double_quant=True,
+            bnb_4bit_compute_dtype=dtype,
+        )
     try:
-        model: Any = AutoModelForCausalLM.from_pretrained(base, dtype=dtype)
+        model: Any = AutoModelForCausalLM.from_pretrained(
+            base, dtype=dtype, attn_implementation=chosen.attention, quantization_config=quantised
+        )
     except (OSError, ValueError, SafetensorError) as error:
         raise StratosError(f"base {base}: cannot be loaded ({_first_line(error)})") from error
     return model

@@ -97,10 +97,7 @@ def resume(store: Store, run_id: int) -> None:
         runs.queue(store, run_id, str(folder))
         with (folder / LOG).open("ab") as log:
             process = subprocess.Popen(
-                [
-                    *(sys.executable, "-m", "stratos_tui.training.train_lora", "--db", str(store.path.resolve())),
-                    *("--run", str(run_id), "--lock", str(lock)),
-                ],
+                [sys.executable, *command(store, run_id), "--lock", str(lock)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -112,6 +109,11 @@ def resume(store: Store, run_id: int) -> None:
         runs.spawned(store, run_id, process.pid)
     finally:
         os.close(lock)
+
+
+def command(store: Store, run_id: int) -> list[str]:
+    """Return the words behind ``accelerate launch --config_file FILE`` that train a run on several devices."""
+    return ["-m", "stratos_tui.training.train_lora", "--db", str(store.path.resolve()), "--run", str(run_id)]
 
 
 def stop(store: Store, run_id: int) -> None:

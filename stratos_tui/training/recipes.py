@@ -5,9 +5,10 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args, get_type_hints
 
 from stratos_tui.errors import StratosError
+from stratos_tui.training.check import NAMES
 
 NANO = "nano"
 """The base that is made from the data itself: a small Qwen3, all weights trained."""
@@ -36,14 +37,19 @@ class NanoShape:
 class Recipe:
     """Every setting of a run that someone could ask about. Learning-rate times are in optimizer steps.
 
-    ``adapter`` is ``dora`` for a base model on disk and ``none`` where all weights are trained. ``batch`` is the
-    effective batch; ``micro_batch`` of it are computed at once. ``evaluations`` is how often a run is evaluated and
-    saved, never further apart than ``max_eval_steps``. ``eval_examples`` limits the held-out rows whose loss is taken
-    then (0: all). ``threads`` is fixed because another number of threads adds numbers up in another order; 0 leaves
-    it to the machine. ``overridden`` names preflight checks that may fail.
+    ``adapter`` is ``dora`` for a base model on disk (``lora`` is the control arm) and ``none`` where all weights are
+    trained. ``batch`` is the effective batch; ``micro_batch`` of it are computed at once by each process.
+    ``evaluations`` is how often a run is evaluated and saved, never further apart than ``max_eval_steps``.
+    ``eval_examples`` limits the held-out rows whose loss is taken then (0: all). ``threads`` is fixed because another
+    number of threads adds numbers up in another order; 0 leaves it to the machine. ``examples`` trains on that many
+    rows spread over the curriculum (0: all). ``probe_pairs`` contrast pairs are scored at each evaluation with at most
+    ``probe_tokens`` tokens (0: as many as the longest completion has); a share of looping answers above
+    ``stop_at_loops`` ends the run. It ends too where no step ends for ``stall_factor`` times the median step and at
+    least ``stall_seconds``. ``overridden`` names preflight checks that may fail. :data:`SOURCES` says where each
+    value comes from.
     """
 
-    adapter: Literal["dora", "none"]
+    adapter: Literal["dora", "lora", "none"]
     learning_rate: float
     schedule: str
     warmup: float
@@ -70,6 +76,17 @@ class Recipe:
     alpha: int = 0
     dropout: float = 0.0
     target_modules: tuple[str, ...] = ()
+    four_bit: bool = False
+    attention: Literal["auto", "sdpa", "eager", "flash_attention_2"] = "auto"
+    liger: Literal["auto", "on", "off"] = "auto"
+    padding_free: bool = False
+    examples: int = 0
+    pilot_examples: int = 1000
+    probe_pairs: int = 20
+    probe_tokens: int = 0
+    stop_at_loops: float = 1.0
+    stall_factor: int = 50
+    stall_seconds: float = 900.0
     shape: NanoShape | None = None
     overridden: tuple[str, ...] = ()
 
@@ -80,32 +97,31 @@ class Recipe:
 
 DORA_RECIPE = Recipe(
     adapter="dora",
-    rank=16,  # plan, section 6, phase 5
-    alpha=32,  # plan, section 6, phase 5
-    dropout=0.0,  # lets DoRA reuse the base result (peft documentation)
-    # all linear layers: attention alone underperforms by 5-15 % (plan, section 6, phase 4)
+    rank=16,
+    alpha=32,
+    dropout=0.0,
     target_modules=("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"),
-    learning_rate=1e-4,  # plan, section 6, phase 5: slightly lower, for DoRA's slower convergence
-    schedule="cosine",  # plan, section 6, phase 5
-    warmup=0.05,  # plan, section 6, phase 5: a share of all steps
-    epochs=2,  # plan, section 6, phase 5
-    batch=32,  # plan, section 6, phase 5: effective batch
-    micro_batch=2,  # what fits a 24 GB card beside an 8B model in bf16
-    clip=1.0,  # plan, section 6, phase 5: prevents Qwen3's NaN loss
-    weight_decay=0.0,  # transformers' default; the plan names none
-    beta2=0.999,  # transformers' default
-    precision="bf16",  # decisions.md, 11
+    learning_rate=1e-4,
+    schedule="cosine",
+    warmup=0.05,
+    epochs=2,
+    batch=32,
+    micro_batch=2,
+    clip=1.0,
+    weight_decay=0.0,
+    beta2=0.999,
+    precision="bf16",
     device="auto",
     threads=0,
-    activation_checkpointing=True,  # the price of an 8B model on 24 GB
-    later_epochs="shuffled",  # decisions.md, 5
-    length_window=0,
-    evaluations=20,  # decisions.md, 5: evaluate and save every min(200, total/20) steps
-    max_eval_steps=200,  # plan, section 6, phase 5
+    activation_checkpointing=True,
+    later_epochs="shuffled",
+    length_window=8,
+    evaluations=20,
+    max_eval_steps=200,
     eval_examples=0,
-    patience=3,  # plan, section 6, phase 5: early stopping on eval loss
+    patience=3,
     keep_best=True,
-    length_margin=16,  # decisions.md, 12: the longest example plus a margin
+    length_margin=16,
     seed=0,
 )
 
@@ -136,6 +152,64 @@ NANO_RECIPE = Recipe(
     shape=NanoShape(),
 )
 
+_PLAN = "plan, section 6, phase 5"
+SOURCES: dict[str, str] = {
+    "adapter": _PLAN,
+    "rank": _PLAN,
+    "alpha": _PLAN,
+    "dropout": "peft's default; 0 lets DoRA reuse the base's result",
+    "target_modules": "plan, section 6, phase 4: attention alone underperforms by 5-15 %",
+    "learning_rate": f"{_PLAN}: slightly lower, for DoRA's slower convergence",
+    "schedule": _PLAN,
+    "warmup": f"{_PLAN}: a share of all steps",
+    "epochs": _PLAN,
+    "batch": f"{_PLAN}: effective batch",
+    "micro_batch": "ours: what fits a 24 GB card beside an 8B model in bf16",
+    "clip": f"{_PLAN}: prevents Qwen3's NaN loss",
+    "weight_decay": "transformers' default; the plan names none",
+    "beta2": "transformers' default",
+    "precision": "decisions.md, 11",
+    "device": "ours",
+    "threads": "ours",
+    "activation_checkpointing": "ours: the price of an 8B model on 24 GB",
+    "later_epochs": "decisions.md, 5",
+    "length_window": "ours: shuffled epochs put rows of like length into a batch, in windows of this many batches",
+    "evaluations": "decisions.md, 5: evaluate and save every min(200, total / 20) steps",
+    "max_eval_steps": _PLAN,
+    "eval_examples": "ours",
+    "patience": f"{_PLAN}: early stopping on eval loss",
+    "keep_best": "decisions.md, 5",
+    "length_margin": "decisions.md, 12: the longest example plus a margin",
+    "seed": "ours",
+    "four_bit": "decisions.md, 11: a setting for small cards",
+    "attention": "ours: what is installed for this device",
+    "liger": "ours: what is installed for this device",
+    "padding_free": "ours: off, since only flash attention keeps examples apart",
+    "examples": "ours: all rows",
+    "pilot_examples": "ours: a larger build is piloted first",
+    "probe_pairs": "ours: contrast pairs scored at each evaluation",
+    "probe_tokens": "ours: as long as the longest completion",
+    "stop_at_loops": "ours: looping answers are said, and end nothing",
+    "stall_factor": "ours",
+    "stall_seconds": "ours",
+    "shape": "ours: the small Qwen3",
+    "overridden": "nobody: every check must hold",
+}
+"""Where the values of :data:`DORA_RECIPE` come from; those that nano has otherwise were measured for two cores."""
+
+
+def explain(base: str, recipe: Recipe) -> list[tuple[str, object, str]]:
+    """Return each setting of a run with its value and where it comes from."""
+    given = recipe_for(base).params()
+    plan = DORA_RECIPE.params()
+
+    def source(name: str, value: object) -> str:
+        if value != given[name]:
+            return f"set for this run (the recipe's own is {given[name]})"
+        return SOURCES[name] if value == plan[name] or name == "shape" else "measured for nano on two cores"
+
+    return [(name, value, source(name, value)) for name, value in recipe.params().items()]
+
 
 NANO_ROWS = 8_000
 """Rows that a nano run sees in all, where its build has fewer: what two cores train in some minutes (measured)."""
@@ -154,7 +228,7 @@ def recipe_for(base: str, overrides: Mapping[str, object] | None = None) -> Reci
     """Return the recipe of a base with single settings replaced; ``shape.hidden`` and so on reach into the shape.
 
     Raises:
-        StratosError: a setting that does not exist, or a value of another type.
+        StratosError: a setting or a check that does not exist, or a value of another type.
     """
     recipe = NANO_RECIPE if base == NANO else DORA_RECIPE
     for name, value in (overrides or {}).items():
@@ -164,6 +238,9 @@ def recipe_for(base: str, overrides: Mapping[str, object] | None = None) -> Reci
             recipe = dataclasses.replace(recipe, shape=shape)
         else:
             recipe = dataclasses.replace(recipe, **{name: _fitting(recipe, name, value)})
+    for check in recipe.overridden:
+        if check not in NAMES:
+            raise StratosError(f"there is no check {check!r}; there are {', '.join(NAMES)}")
     return recipe
 
 
@@ -176,9 +253,14 @@ def from_params(params: Mapping[str, Any]) -> Recipe:
 
 def _fitting(owner: Recipe | NanoShape, name: str, value: object) -> Any:
     names = [each.name for each in dataclasses.fields(owner)]
-    if name not in names or name in ("shape", "adapter"):
+    # nano has no weights to adapt
+    fixed = ("shape",) if isinstance(owner, NanoShape) or owner.shape is None else ("shape", "adapter")
+    if name not in names or name in fixed:
         raise StratosError(f"training has no setting {name!r}; there are {', '.join(names)}")
+    choices = get_args(get_type_hints(type(owner))[name])
     present = getattr(owner, name)
+    if isinstance(present, str) and choices and value not in choices:
+        raise StratosError(f"the setting {name} is one of {', '.join(choices)}, not {value!r}")
     if isinstance(present, tuple) and isinstance(value, (list, tuple)):
         return tuple(value)
     if isinstance(present, float) and isinstance(value, int) and not isinstance(value, bool):

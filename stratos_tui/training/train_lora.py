@@ -3,6 +3,10 @@
 A process of its own (``python -m stratos_tui.training.train_lora --db STORE --run N``) that outlives whoever started
 it. It writes its telemetry to the store and its words to the run's ``train.log``. Killed at any moment, it is started
 again and ends with the same rows and the same weights (on a CPU, with the recipe's number of threads).
+
+On several devices or machines it is launched by accelerate with a configuration of the operator's:
+``accelerate launch --config_file FILE -m stratos_tui.training.train_lora --db STORE --run N``. The first process alone
+writes to the store; the others need to read it.
 """
 
 from __future__ import annotations
@@ -14,20 +18,18 @@ import shutil
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from stratos_tui.errors import StratosError
 from stratos_tui.inference.local import hide_progress_bars
-from stratos_tui.store import datasets, runs
+from stratos_tui.store import datasets, probes, runs
 from stratos_tui.store.db import Store, open_store
-from stratos_tui.training import bases, curriculum, launch, preflight
+from stratos_tui.training import bases, curriculum, guards, launch, options, preflight, probe, sizes, trl_settings
+from stratos_tui.training.check import Check
 from stratos_tui.training.mask import Encoded, encode
-from stratos_tui.training.recipes import Recipe, from_params
-
-KEPT_CHECKPOINTS = 3
-"""The best and the last two (decisions.md, 5)."""
+from stratos_tui.training.recipes import Recipe, explain, from_params
 
 
 def main() -> None:
@@ -41,6 +43,10 @@ def main() -> None:
     run = runs.get(store, given.run)
     if run is None:
         sys.exit(f"run {given.run} does not exist in {given.db}")
+    if os.environ.get("RANK", "0") != "0":
+        # accelerate ends every process when one of them fails
+        train(store, run)
+        return
     lock = launch.take_lock(launch.folder_of(store, run.id)) if given.lock is None else given.lock
     if lock is None:
         sys.exit(f"run {run.id} is being trained by another process")
@@ -49,8 +55,8 @@ def main() -> None:
         train(store, run)
     except BaseException as error:
         traceback.print_exc()
-        cause = str(error) if isinstance(error, (StratosError, OSError)) else f"{type(error).__name__}: {error}"
-        runs.finish(store, run.id, "failed", error=cause.strip().splitlines()[0] if cause.strip() else "unknown")
+        known = runs.get(store, run.id) or run
+        runs.finish(store, run.id, "failed", error=guards.cause_of(error, known.step, from_params(run.params)))
         sys.exit(1)
     finally:
         # the run is closed: whoever resumes it need not wait until this process has unloaded everything
@@ -67,87 +73,124 @@ def train(store: Store, run: runs.Run) -> None:
     # Settings
     recipe = from_params(run.params)
     print(f"run {run.id}: base {run.base} on dataset {dataset.id} ({dataset.digest[:12]})")
-    for name, value in recipe.params().items():
-        print(f"  {name} = {value}")
+    for name, value, source in explain(run.base, recipe):
+        print(f"  {name} = {value}  [{source}]")
 
     # Heavy imports, with the threads fixed before the first computation
     import torch
+    from accelerate import PartialState
     from datasets import Dataset, disable_progress_bars
-    from transformers import EarlyStoppingCallback, PrinterCallback, TrainerState
+    from transformers import EarlyStoppingCallback, PrinterCallback, TrainerState, set_seed
 
+    from stratos_tui.training import callbacks
     from stratos_tui.training import trainer as trainers
 
     hide_progress_bars()
     disable_progress_bars()
     if recipe.threads:
         torch.set_num_threads(recipe.threads)
+    device = PartialState(cpu=not options.on_gpu(recipe))
+    first = device.is_main_process
+
+    # What is installed decides how fast it goes, never what the loss is
+    chosen = options.choose(recipe)
+    for name, value in (("attention", chosen.attention), ("optimizer", chosen.optimizer), ("liger", chosen.liger)):
+        print(f"  {name}: {value}  [{chosen.why[name]}]")
 
     # Checks: each has killed a version before (decisions.md, 13)
     tokenizer = bases.load_tokenizer(store, dataset.id, run.base, recipe)
-    for check in preflight.checks(store, dataset.id, run.base, recipe, tokenizer):
-        print(f"  {'ok  ' if check.ok else 'FAIL'} {check.name}: {check.value} ({check.threshold})")
-        if not check.ok and check.name not in recipe.overridden:
-            raise StratosError(f"preflight {check.name}: {check.value}, wanted {check.threshold}; {check.why}")
+    overridden = []
+    if first:
+        for check in preflight.checks(store, dataset.id, run.base, recipe, tokenizer):
+            overridden += _held(check, recipe)
 
     # Data: prompt and completion as plain strings; the position tells rows apart until they are trained on
-    rows = list(datasets.rows(store, dataset.id, "train"))
+    rows = spread(list(datasets.rows(store, dataset.id, "train")), recipe.examples)
     held_out = list(datasets.rows(store, dataset.id, "eval"))
+    contrasts = probe.choose(held_out, recipe.probe_pairs, recipe.seed)
     if recipe.eval_examples:
         held_out = held_out[:: max(1, len(held_out) // recipe.eval_examples)][: recipe.eval_examples]
     encoded = [encode(tokenizer, row.prompt, row.completion) for row in rows]
     lengths = [len(each.ids) for each in encoded]
     longest = max(map(len, (encode(tokenizer, row.prompt, row.completion).ids for row in held_out)), default=0)
+    longest_completion = max(sum(label >= 0 for label in each.labels) for each in encoded)
     max_length = max(longest, *lengths) + recipe.length_margin
 
-    def as_dataset(examples: list[datasets.DatasetRow]) -> Any:
+    # held-out rows count alike: an evaluation is never weighted
+    weights = [row.weight for row in rows]
+    weighted = any(weight != 1.0 for weight in weights)
+
+    def as_dataset(examples: Sequence[datasets.DatasetRow]) -> Any:
         return Dataset.from_list(
-            [{"prompt": row.prompt, "completion": row.completion, "position": row.position} for row in examples]
+            [{"prompt": row.prompt, "completion": row.completion, "position": at} for at, row in enumerate(examples)]
         )
 
     # Model
     model = bases.load_model(run.base, recipe, tokenizer)
+    if first:
+        overridden += _held(preflight.first_loss(store, dataset.id, run.base, recipe, tokenizer, model), recipe)
+    # an adapter begins at random, whatever was drawn before
+    set_seed(recipe.seed)
 
     # Trainer
-    def order(epoch: int) -> list[int]:
-        return curriculum.epoch_order(
-            epoch,
-            lengths,
-            later=recipe.later_epochs,
-            seed=recipe.seed,
-            batch=recipe.batch,
-            window=recipe.length_window,
-        )
-
+    order = trainers.order_of(recipe, lengths)
     total = -(-len(rows) // recipe.batch) * recipe.epochs
     every = max(1, min(recipe.max_eval_steps, total // recipe.evaluations))
-    telemetry = trainers.Telemetry(store, run.id)
+    watchdog = guards.Watchdog(recipe, lambda cause: _end(store, run.id, cause))
+    telemetry = callbacks.Telemetry(store, run.id)
+    prober = callbacks.Prober(
+        store,
+        run.id,
+        contrasts,
+        seed=recipe.seed,
+        tokens=recipe.probe_tokens or longest_completion,
+        stop_at_loops=recipe.stop_at_loops,
+        watchdog=watchdog,
+    )
+    args = trl_settings.config(
+        recipe, chosen, folder, max_length, every, evaluated=bool(held_out), processes=device.num_processes
+    )
     trainer = trainers.CurriculumTrainer(
         order=order,
+        batch=recipe.batch,
+        checkpoint_bytes=sizes.checkpoint_bytes(sizes.measure(run.base, recipe, tokenizer)),
         model=model,
-        args=_config(recipe, folder, max_length, every, bool(held_out)),
+        args=args,
         processing_class=tokenizer,
-        train_dataset=as_dataset(rows),
+        train_dataset=as_dataset(rows).add_column("weight", weights) if weighted else as_dataset(rows),
         eval_dataset=as_dataset(held_out) if held_out else None,
-        peft_config=_adapter(recipe),
-        callbacks=[telemetry],
+        peft_config=trl_settings.adapter(recipe),
+        callbacks=[telemetry, callbacks.Pulse(watchdog)],
     )
+    if trainer.is_fsdp_enabled:
+        print("no probe: a model that is sharded over processes is not generated from while it is trained")
+    else:
+        trainer.add_callback(prober)
     trainer.remove_callback(PrinterCallback)
     if recipe.keep_best and recipe.patience and held_out:
         trainer.add_callback(EarlyStoppingCallback(recipe.patience))
     _assert_as_encoded(trainer.train_dataset, encoded)
 
     # Training, from the last whole checkpoint on if there is one
-    checkpoint = trainers.last_checkpoint(folder)
-    runs.plan_steps(store, run.id, int(checkpoint.name.rpartition("-")[2]) if checkpoint else 0, total)
-    if checkpoint and _was_stopped_early(TrainerState.load_from_json(str(checkpoint / "trainer_state.json")), recipe):
-        # killed between its last checkpoint and the model's folder: there is nothing left to train
-        trainer.state = TrainerState.load_from_json(str(checkpoint / "trainer_state.json"))
-        trainer._load_callback_state()
-        trainer._load_best_model()
-    else:
-        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    checkpoint = callbacks.last_checkpoint(folder, tidy=first)
+    if first:
+        runs.plan_steps(store, run.id, int(checkpoint.name.rpartition("-")[2]) if checkpoint else 0, total)
+    device.wait_for_everyone()
+    try:
+        if checkpoint and _was_stopped_early(
+            TrainerState.load_from_json(str(checkpoint / "trainer_state.json")), recipe
+        ):
+            # killed between its last checkpoint and the model's folder: there is nothing left to train
+            trainer.state = TrainerState.load_from_json(str(checkpoint / "trainer_state.json"))
+            trainer._load_callback_state()
+            trainer._load_best_model()
+        else:
+            trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    finally:
+        watchdog.stop()
     if telemetry.stopped:
-        runs.finish(store, run.id, "stopped")
+        if first:
+            runs.finish(store, run.id, "stopped")
         print(f"stopped at step {trainer.state.global_step} as asked; resuming goes on from there", flush=True)
         return
 
@@ -156,9 +199,15 @@ def train(store: Store, run: runs.Run) -> None:
     expected = curriculum.digest_after(step, (order(epoch) for epoch in itertools.count()), recipe.batch)
     if trainer.seen.digest != expected:
         raise StratosError("the rows were not trained on in the curriculum's order; the run cannot be trusted")
-    _save(folder / launch.MODEL, lambda target: _write_model(trainer.model, tokenizer, target))
+    if device.num_processes > 1:
+        _save_together(trainer, folder / launch.MODEL, first)
+    else:
+        _save(folder / launch.MODEL, lambda target: _write_model(trainer.model, tokenizer, target))
+    if not first:
+        return
     points = runs.points(store, run.id, "train")
     evals = [point.loss for point in runs.points(store, run.id, "eval") if point.loss is not None]
+    probed = probes.points(store, run.id)
     metrics = {
         "steps": step,
         "train_loss": points[-1].loss if points else None,
@@ -167,76 +216,48 @@ def train(store: Store, run: runs.Run) -> None:
         "parameters": sum(each.numel() for each in trainer.model.parameters()),
         "trained_parameters": sum(each.numel() for each in trainer.model.parameters() if each.requires_grad),
         "max_length": max_length,
-        "longest_completion": max(sum(label >= 0 for label in each.labels) for each in encoded),
+        "longest_completion": longest_completion,
         "order_as_expected": True,
+        "probe_gap": probed[-1].gap if probed else None,
+        "probe_psr": probed[-1].psr if probed else None,
+        "probe_looping": probed[-1].detail["looping"] if probed else None,
+        "overridden": overridden,
+        "attention": chosen.attention,
+        "processes": device.num_processes,
         "seconds": round(time.monotonic() - began, 1),
     }
     runs.finish(store, run.id, "done", order_digest=trainer.seen.digest, metrics=metrics)
-    print(f"done in {metrics['seconds']} s: {metrics}", flush=True)
+    print(f"done in {metrics['seconds']} s, {prober.seconds:.1f} s of them in probes: {metrics}", flush=True)
 
 
-def _config(recipe: Recipe, folder: Path, max_length: int, every: int, evaluated: bool) -> Any:
-    """Return TRL's settings; each is the recipe's, or switches off what would change bytes or order."""
-    import torch
-    from trl import SFTConfig
+def _held(check: Check, recipe: Recipe) -> list[str]:
+    """Print a check; return its name where it fails and that was allowed by name.
 
-    return SFTConfig(
-        output_dir=str(folder),
-        # loss: the completion and its end of turn, nothing cut, nothing packed
-        completion_only_loss=True,
-        eos_token="<|im_end|>",
-        max_length=max_length,
-        packing=False,
-        shuffle_dataset=False,
-        # optimization
-        learning_rate=recipe.learning_rate,
-        lr_scheduler_type=recipe.schedule,
-        warmup_steps=recipe.warmup,
-        num_train_epochs=recipe.epochs,
-        per_device_train_batch_size=recipe.micro_batch,
-        per_device_eval_batch_size=recipe.micro_batch,
-        gradient_accumulation_steps=recipe.batch // recipe.micro_batch,
-        max_grad_norm=recipe.clip,
-        weight_decay=recipe.weight_decay,
-        adam_beta2=recipe.beta2,
-        seed=recipe.seed,
-        # device and precision
-        bf16=recipe.precision == "bf16",
-        use_cpu=recipe.device == "cpu" or not torch.cuda.is_available(),
-        activation_checkpointing=recipe.activation_checkpointing,
-        dataloader_pin_memory=False,
-        # telemetry, evaluation, checkpoints
-        logging_strategy="steps",
-        logging_steps=1,
-        logging_nan_inf_filter=False,
-        report_to="none",
-        disable_tqdm=True,
-        eval_strategy="steps" if evaluated else "no",
-        eval_steps=every,
-        save_strategy="steps",
-        save_steps=every,
-        save_total_limit=KEPT_CHECKPOINTS,
-        load_best_model_at_end=recipe.keep_best and evaluated,
-        metric_for_best_model="eval_loss",
-        greater_is_better=False,
-        restore_callback_states_from_checkpoint=True,
-    )
+    Raises:
+        StratosError: it fails and was not allowed to.
+    """
+    print(f"  {'ok  ' if check.ok else 'FAIL'} {check.name}: {check.value} ({check.threshold})")
+    if check.ok:
+        return []
+    if check.name not in recipe.overridden:
+        raise StratosError(f"preflight {check.name}: {check.value}, wanted {check.threshold}; {check.why}")
+    return [check.name]
 
 
-def _adapter(recipe: Recipe) -> Any:
-    """Return the plan's DoRA adapter, or None where all weights are trained."""
-    if recipe.adapter == "none":
-        return None
-    from peft import LoraConfig
+def spread(rows: list[datasets.DatasetRow], count: int) -> list[datasets.DatasetRow]:
+    """Return ``count`` rows spread evenly over the curriculum, in its order (0: all)."""
+    if not 0 < count < len(rows):
+        return rows
+    return [rows[at * len(rows) // count] for at in range(count)]
 
-    return LoraConfig(
-        task_type="CAUSAL_LM",
-        use_dora=True,
-        r=recipe.rank,
-        lora_alpha=recipe.alpha,
-        lora_dropout=recipe.dropout,
-        target_modules=list(recipe.target_modules),
-    )
+
+def _end(store: Store, run_id: int, cause: str) -> None:
+    """End this process at once, with the cause in the run's row: its main thread hangs."""
+    print(f"error: {cause}", flush=True)
+    try:
+        runs.finish(store, run_id, "failed", error=cause)
+    finally:
+        os._exit(1)
 
 
 def _assert_as_encoded(prepared: Any, encoded: list[Encoded]) -> None:
@@ -256,6 +277,19 @@ def _was_stopped_early(state: Any, recipe: Recipe) -> bool:
 def _write_model(model: Any, tokenizer: Any, target: Path) -> None:
     model.save_pretrained(target)
     tokenizer.save_pretrained(target)
+
+
+def _save_together(trainer: Any, target: Path, first: bool) -> None:
+    """Write the model's folder from several processes, each with its part; one that is there is kept."""
+    if target.is_dir():
+        return
+    draft = target.with_name(f"{target.name}.part")
+    trainer.save_model(str(draft))
+    trainer.accelerator.wait_for_everyone()
+    if first:
+        # its settings hold this machine's paths
+        (draft / "training_args.bin").unlink(missing_ok=True)
+        draft.rename(target)
 
 
 def _save(target: Path, write: Callable[[Path], None]) -> None:

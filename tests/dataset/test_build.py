@@ -16,6 +16,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from stratos_tui.dataset.build import build
+from stratos_tui.dataset.parts import content_digest
+from stratos_tui.dataset.rebalance import STRATEGIES, Strategy
 from stratos_tui.errors import StratosError
 from stratos_tui.prism.bands import FORBIDDEN_TENTHS, band_of
 from stratos_tui.prism.prompts import CANONICAL_WORDING, WORDINGS, fingerprint, student_prompt
@@ -75,18 +77,25 @@ def contrasts(said: Sequence[tuple[str, int]]) -> int:
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(found=chosen_pairs, max_repeats=st.integers(1, 7), keep=st.sampled_from([0.0, 0.5, 1.0]), seed=st.integers(0, 3))
+@given(
+    found=chosen_pairs,
+    strategy=st.sampled_from(STRATEGIES),
+    max_repeats=st.integers(1, 7),
+    keep=st.sampled_from([0.0, 0.5, 1.0]),
+    seed=st.integers(0, 3),
+)
 def test_a_build_keeps_what_it_promises(
     seeded_file: Path,
     hold_out: HoldOut,
     accept: Accept,
     found: dict[tuple[int, int], int],
+    strategy: Strategy,
     max_repeats: int,
     keep: float,
     seed: int,
 ) -> None:
     with store_with(seeded_file, hold_out, accept, found) as store:
-        dataset, train, held_out = built(store, seed=seed, max_repeats=max_repeats, keep=keep)
+        dataset, train, held_out = built(store, seed=seed, strategy=strategy, max_repeats=max_repeats, keep=keep)
         ids = [article.id for article in articles.load(store)]
         said = {(ids[article], READERS[reader]): tenths for (article, reader), tenths in found.items()}
 
@@ -158,6 +167,8 @@ def test_a_build_keeps_what_it_promises(
             "eval": contrasts([(row.article_id, row.tenths) for row in held_out]),
         }
         assert dataset.prompt_fingerprint == fingerprint("student")
+        assert dataset.digest == content_digest([*train, *held_out])
+        assert dataset.order_digest == datasets.order_digest(train)
 
 
 @settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from stratos_tui.articles.importing import import_files
 from stratos_tui.dataset.build import build
+from stratos_tui.dataset.export_hf import COLUMNS, export_hf
 from stratos_tui.dataset.export_training import FORMATS, Format, export
 from stratos_tui.errors import StratosError
 from stratos_tui.prism.prompts import chatml
+from stratos_tui.profiles.shipped import load_shipped
 from stratos_tui.records import Split
-from stratos_tui.store import datasets
-from stratos_tui.store.db import Store
+from stratos_tui.store import articles, datasets, labels
+from stratos_tui.store.db import Store, open_store
 
 if TYPE_CHECKING:
     from tests.dataset.conftest import Accept
@@ -109,3 +112,77 @@ def test_a_build_that_is_not_there_is_named(seeded: Store, tmp_path: Path) -> No
     with pytest.raises(StratosError, match="there is no dataset 7"):
         export(seeded, 7, tmp_path / "out.jsonl", "messages")
     assert not (tmp_path / "out.jsonl").exists()
+
+
+def test_what_was_exported_is_imported_as_the_same_pairs(seeded: Store, built: int, tmp_path: Path) -> None:
+    out = tmp_path / "out.jsonl"
+    export(seeded, built, out, "messages")
+    fresh = open_store(tmp_path / "fresh.db")
+    load_shipped(fresh)
+    result = import_files(fresh, [out])
+    assert not result.rejected
+    rows = {(row.article_id, row.profile_id): row for row in datasets.rows(seeded, built, "train")}
+    known = {article.id: article for article in articles.load(seeded)}
+    found = labels.load(fresh, "imported")
+    titles = {article.id: article.title for article in articles.load(fresh)}
+    assert {(titles[each.article_id], each.profile_id, each.tenths) for each in found} == {
+        (known[article].title, profile, row.tenths) for (article, profile), row in rows.items()
+    }
+    assert {each.grammar for each in found} == {"prism"}
+    fresh.close()
+
+
+@pytest.fixture
+def weighted(seeded: Store, built: int, accept: Accept) -> int:
+    row = datasets.row(seeded, built, "train", 0)
+    assert row is not None
+    accept(seeded, [(row.article_id, "munich_mecheng", 95)])
+    return build(seeded, "rubric", strategy="weights")
+
+
+def test_a_weighted_build_keeps_its_weights_in_every_line(seeded: Store, weighted: int, tmp_path: Path) -> None:
+    for form in FORMATS:
+        export(seeded, weighted, tmp_path / "out.jsonl", form)
+        found = [line["weight"] for line in read(tmp_path / "out.jsonl")]
+        assert found == [row.weight for row in datasets.rows(seeded, weighted, "train")]
+        assert set(found) != {1.0}
+
+
+def test_a_hugging_face_directory_opens_as_the_build(seeded: Store, weighted: int, tmp_path: Path) -> None:
+    opened = pytest.importorskip("datasets", reason="the training stack is not installed")
+    assert export_hf(seeded, weighted, tmp_path / "out") == {"train": 9, "eval": 4}
+    found = opened.load_from_disk(str(tmp_path / "out"))
+    assert list(found) == ["train", "eval"]
+    splits: tuple[Split, ...] = ("train", "eval")
+    for split in splits:
+        rows = list(datasets.rows(seeded, weighted, split))
+        assert list(found[split]) == [{name: getattr(row, name) for name in COLUMNS} for row in rows]
+        assert str(found[split].split) == split
+    assert set(found["train"]["weight"]) != {1.0}
+    # it is an ordinary dataset from there on
+    assert found["train"].filter(lambda row: row["tenths"] > 20, load_from_cache_file=False).num_rows == 5
+    assert sorted(each.name for each in tmp_path.iterdir() if "out" in each.name) == ["out"]
+
+
+def test_a_hugging_face_directory_overwrites_nothing_and_is_written_whole(
+    seeded: Store, built: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("pyarrow", reason="the training stack is not installed")
+    taken = tmp_path / "taken"
+    taken.mkdir()
+    with pytest.raises(StratosError, match="exists already"):
+        export_hf(seeded, built, taken)
+    assert not list(taken.iterdir())
+
+    def full(handle: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", full)
+        with pytest.raises(StratosError, match=r"new: cannot be written \(No space left on device\)"):
+            export_hf(seeded, built, tmp_path / "new")
+    with pytest.raises(StratosError, match="cannot be written"):
+        export_hf(seeded, built, tmp_path / "missing" / "new")
+    with pytest.raises(StratosError, match="there is no dataset 7"):
+        export_hf(seeded, 7, tmp_path / "new")
+    assert not [each.name for each in tmp_path.iterdir() if "new" in each.name]

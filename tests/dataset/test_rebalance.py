@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from stratos_tui.dataset.rebalance import TARGET, Quota, quotas, shares, targets_of
+from stratos_tui.dataset.rebalance import STRATEGIES, TARGET, Quota, Strategy, cost, quotas, shares, targets_of
 from stratos_tui.records import BANDS, Band
 
 Counts = dict[Band, int]
@@ -100,3 +100,25 @@ def test_scarce_bands_stay_short_rather_than_throw_the_rest_away() -> None:
 def test_settings_without_sense_are_refused(max_repeats: int, keep: float) -> None:
     with pytest.raises(ValueError, match="at least once"):
         quotas({"noise": 1}, max_repeats, keep)
+
+
+@given(bands, st.sampled_from(STRATEGIES), caps, kept)
+@example({"noise": 900, "low": 40, "moderate": 25, "high": 25, "critical": 10}, "weights", 2, 1.0)
+def test_a_cost_adds_up(counts: Counts, strategy: Strategy, max_repeats: int, keep: float) -> None:
+    found = cost(counts, strategy, max_repeats, keep)
+    pairs = sum(counts.values())
+    assert found.rows == pairs - found.dropped + found.repeated
+    assert found.dropped == 0 or strategy in ("mixed", "down_sample")
+    assert found.repeated == 0 or strategy in ("mixed", "repeat")
+    if not pairs:
+        assert (found.rows, found.effective) == (0, 0.0)
+        return
+    # so many rows can be worth no more than the different pairs they are made from, and no less than one
+    assert 1 <= found.effective <= pairs - found.dropped + 0.1
+    assert sum(share.share for share in found.shares.values()) == pytest.approx(1.0)
+    weights = [each for band, each in found.weights.items() for _ in range(found.quotas[band].rows)]
+    assert sum(weights) == pytest.approx(found.rows, rel=0.001)
+    if strategy == "weights":
+        assert all(share.share == pytest.approx(share.target, abs=0.001) for share in found.shares.values())
+    else:
+        assert set(weights) == {1.0}

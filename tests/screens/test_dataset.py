@@ -12,12 +12,16 @@ from textual.widgets import Input, Static
 
 from screens.dialogs import PromptScreen
 from screens.frame import Notice, PhaseScreen
+from screens.widgets.chooser import ChooseScreen
 from screens.widgets.listing_table import ListingTable
 from screens.widgets.text_pane import TextPane
+from screens.widgets.virtual_table import VirtualTable
 from stratos_tui.app import StratosApp
-from stratos_tui.dataset.build import build
-from stratos_tui.store import datasets, jobs
+from stratos_tui.dataset.build import build, plan_build
+from stratos_tui.dataset.rebalance import STRATEGIES
+from stratos_tui.store import datasets, jobs, lengths
 from stratos_tui.store.db import Store
+from stratos_tui.store.lengths import Length
 
 Settle = Callable[[Pilot[None]], Awaitable[None]]
 SNAPSHOTS = pytest.mark.parametrize("size", [(120, 40), (80, 24)], ids=["120x40", "80x24"])
@@ -167,6 +171,138 @@ async def test_without_a_build_it_says_which_key_makes_one(store: Store, settle:
         await pilot.press("e")
         await settle(pilot)
         assert "nothing to export" in notice(app)
+
+
+async def test_a_strategy_is_chosen_by_what_it_costs(
+    prepared: Store, built: int, app: StratosApp, settle: Settle
+) -> None:
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("6")
+        await settle(pilot)
+        await pilot.press("s")
+        await settle(pilot)
+        assert isinstance(app.screen, ChooseScreen)
+        table = app.screen.query_one(VirtualTable)
+        costs = {name: plan_build(prepared, "rehearsal", strategy=name) for name in STRATEGIES}
+        for name, cost in costs.items():
+            assert table.row is not None
+            assert [str(cell) for cell in table.row.cells][:4] == [
+                name,
+                f"{cost.rows:,}",
+                f"{cost.dropped:,}",
+                f"{cost.repeated:,}",
+            ]
+            await pilot.press("down")
+            await settle(pilot)
+        await pilot.press(*"weights", "enter")
+        await settle(pilot)
+        assert "building from the traces of rehearsal" in notice(app)
+        for _ in range(300):
+            ended = [job for job in jobs.latest(prepared) if job.kind == "dataset" and job.ended_at]
+            if ended:
+                break
+            await asyncio.sleep(0.1)
+        newest = datasets.latest(prepared)
+        assert newest is not None
+        assert newest.params["strategy"] == "weights"
+        reload(app)
+        await settle(pilot)
+        proofs = pane(app, "proofs")
+        assert "a trainer that does not read them" in proofs
+        assert f"{costs['weights'].effective:,.0f} different pairs" in proofs
+
+
+async def test_two_builds_are_compared(prepared: Store, built: int, app: StratosApp, settle: Settle) -> None:
+    other = build(prepared, "rehearsal", strategy="down_sample")
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("6")
+        await settle(pilot)
+        await pilot.press("c")
+        await settle(pilot)
+        assert isinstance(app.screen, ChooseScreen)
+        await pilot.press("enter")
+        await settle(pilot)
+        assert str(app.screen.query_one("#example").border_title) == f"build {other} against {built}"
+        shown = pane(app, "example")
+        assert "strategy" in shown
+        assert "mixed → down_sample" in shown
+        assert "removed" in shown
+        assert f"build {built}" in shown
+
+
+async def test_lengths_leaks_and_what_was_set_aside_are_named(
+    prepared: Store, built: int, app: StratosApp, settle: Settle
+) -> None:
+    lengths.keep_lengths(
+        prepared,
+        built,
+        "[red]base[/]",
+        [
+            Length(split, at, 100, at)
+            for split in ("train", "eval")
+            for at in range(datasets.count(prepared, built, split))
+        ],
+    )
+    leak = [{"kind": "near", "held_out": "held", "trained": "trained-on"}]
+    aside = {
+        "over_long": {"count": 30, "pairs": [{"article": "long", "profile": "p", "split": "train", "tokens": 9_999}]}
+    }
+    with prepared.write() as connection:
+        connection.execute(
+            "UPDATE datasets SET summary = json_set(summary, '$.leak_report', json(?), '$.set_aside', json(?))"
+            " WHERE id = ?",
+            (json.dumps(leak), json.dumps(aside), built),
+        )
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("6")
+        await settle(pilot)
+        proofs = pane(app, "proofs")
+        assert "tokens [red]base[/]" in proofs
+        assert f"longest {100 + datasets.count(prepared, built, 'train') - 1}" in proofs
+        assert "held = trained-on near" in proofs
+        assert "set aside, over-long: 30 pairs" in proofs
+        assert "long × p train, 9,999 tokens" in proofs
+        assert "hold-out against all training pairs" in proofs
+
+
+async def test_tokens_are_counted_for_a_base(prepared: Store, built: int, app: StratosApp, settle: Settle) -> None:
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("6")
+        await settle(pilot)
+        await pilot.press("t")
+        await pilot.pause()
+        app.screen.query_one(Input).value = "/no/such/base"
+        await pilot.press("enter")
+        await settle(pilot)
+        for _ in range(300):
+            ended = [job for job in jobs.latest(prepared) if job.kind == "lengths" and job.ended_at]
+            if ended:
+                break
+            await asyncio.sleep(0.1)
+        assert [job.state for job in ended] == ["failed"]
+        assert lengths.tokenizers(prepared, built) == []
+
+
+async def test_export_makes_a_hugging_face_directory(
+    prepared: Store, built: int, app: StratosApp, settle: Settle, tmp_path: Path
+) -> None:
+    pytest.importorskip("pyarrow", reason="the training stack is not installed")
+    (tmp_path / "taken").mkdir()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("6")
+        await settle(pilot)
+        await pilot.press("w")
+        await pilot.pause()
+        app.screen.query_one(Input).value = str(tmp_path / "taken")
+        await pilot.press("enter")
+        await settle(pilot)
+        assert "exists already" in "".join(str(each.content) for each in app.screen.query(Static))
+        app.screen.query_one(Input).value = str(tmp_path / "hf")
+        await pilot.press("enter")
+        await settle(pilot)
+        rows = sum(datasets.count(prepared, built, split) for split in ("train", "eval"))
+        assert f"wrote {rows} rows" in notice(app)
+    assert (tmp_path / "hf" / "dataset_dict.json").is_file()
 
 
 @SNAPSHOTS

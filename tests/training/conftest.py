@@ -48,6 +48,8 @@ def tiny() -> dict[str, object]:
         "evaluations": 4,
         "eval_examples": 8,
         "threads": 1,
+        "probe_pairs": 2,
+        "probe_tokens": 8,
     }
 
 

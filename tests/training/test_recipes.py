@@ -5,7 +5,16 @@ import json
 import pytest
 
 from stratos_tui.errors import StratosError
-from stratos_tui.training.recipes import DORA_RECIPE, NANO, NANO_RECIPE, epochs_for, from_params, recipe_for
+from stratos_tui.training.recipes import (
+    DORA_RECIPE,
+    NANO,
+    NANO_RECIPE,
+    SOURCES,
+    epochs_for,
+    explain,
+    from_params,
+    recipe_for,
+)
 
 
 def test_nano_trains_all_weights_and_any_other_base_takes_the_plans_adapter() -> None:
@@ -47,6 +56,9 @@ def test_a_recipe_comes_back_from_the_store_as_it_went_in(base: str) -> None:
         (NANO, "epochs", True, "the setting epochs is a int, not True"),
         (NANO, "learning_rate", True, "the setting learning_rate is a float, not True"),
         (NANO, "keep_best", 1, "the setting keep_best is a bool, not 1"),
+        (NANO, "later_epochs", "random", "the setting later_epochs is one of sorted, shuffled, not 'random'"),
+        ("folder", "adapter", "qlora", "the setting adapter is one of dora, lora, none, not 'qlora'"),
+        (NANO, "overridden", ["disc"], "there is no check 'disc'; there are supervised_share, mask"),
         (NANO, "overridden", "disk", "the setting overridden is a tuple, not 'disk'"),
     ],
 )
@@ -59,3 +71,15 @@ def test_a_setting_that_is_none_or_of_another_type_is_refused(base: str, name: s
 def test_nano_goes_through_a_large_build_less_often_and_never_once() -> None:
     assert [epochs_for(NANO, rows)["epochs"] for rows in (40, 900, 2_800, 100_000)] == [4, 4, 3, 2]
     assert epochs_for("Qwen/Qwen3-8B", 100) == {}
+
+
+def test_every_setting_says_where_its_value_comes_from() -> None:
+    assert set(SOURCES) == set(DORA_RECIPE.params())
+    lora = recipe_for("Qwen/Qwen3-8B", {"adapter": "lora", "rank": 8})
+    found = {name: (value, source) for name, value, source in explain("Qwen/Qwen3-8B", lora)}
+    assert found["adapter"] == ("lora", "set for this run (the recipe's own is dora)")
+    assert found["rank"] == (8, "set for this run (the recipe's own is 16)")
+    assert found["alpha"] == (32, "plan, section 6, phase 5")
+    nano = {name: source for name, _, source in explain(NANO, NANO_RECIPE)}
+    assert nano["learning_rate"] == "measured for nano on two cores"
+    assert nano["clip"] == SOURCES["clip"]

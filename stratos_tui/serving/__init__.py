@@ -1,0 +1,1 @@
+"""Merging a run, converting it to GGUF, and publishing it in Ollama."""

@@ -1,0 +1,231 @@
+"""Takes a finished run to a served model: merged, converted, created, compared, tried, named. Each step is kept.
+
+A model is usable only when the server renders training's bytes and every smoke prompt passes; until then the one before
+stays current. ``NAME:current`` is the name to use; each version keeps a name of its own for the way back.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from stratos_tui.errors import StratosError
+from stratos_tui.prism import modelfile
+from stratos_tui.prism.prompts import fingerprint
+from stratos_tui.progress import Report
+from stratos_tui.serving import folders, gguf, merge
+from stratos_tui.serving.ollama_server import OllamaServer, Reply, open_server
+from stratos_tui.serving.parity import ask_parity, explain
+from stratos_tui.serving.probes import Probe, probes
+from stratos_tui.store import models
+from stratos_tui.store.db import Store
+from stratos_tui.store.models import Model
+from stratos_tui.store.runs import Run
+
+DEFAULT_NAME = "stratos"
+CURRENT = "current"
+LENGTH_MARGIN = 1.5
+"""A served article may be this much longer than the longest that was trained on, and an answer likewise."""
+LENGTH_STEP = 64
+FINGERPRINT_DIGITS = 16
+TAG_DIGITS = 8
+STEPS = 4
+SMOKE_SEED = 0
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,60}(/[a-z0-9][a-z0-9._-]{0,60})?\Z")
+
+Smoke = Callable[[Sequence[tuple[Probe, Reply]]], dict[str, Any]]
+"""Judges the answers to the probes: at least ``ok``, and ``failed``, one line that says what did not hold."""
+
+
+def publish_gguf(store: Store, run_id: int, name: str, converter: str | None, report: Report) -> Model:
+    """Merge a finished run and convert it, and return the model that stands for it under a name.
+
+    What is done already is not done again; a model that went further than this is returned as it is.
+
+    Raises:
+        StratosError: a step failed; what was whole before stays.
+    """
+    run = folders.finished_run(store, run_id)
+    _check_name(name)
+    folder = folders.serving_folder(store, run)
+    with folders.alone(folder):
+        merged_folder, merged = merge.merge(store, run, report)
+        model = models.newest(store, run_id, name) or _known(store, models.add(store, run_id, name))
+        measured = {"merged": str(merged_folder), "merge": asdict(merged)}
+        if model.state == "merged" and model.files != measured:
+            model = models.update(store, model.id, "merged", files=measured)
+        file, converted = gguf.to_gguf(merged_folder, merged, converter, report)
+        lengths = serving_lengths(run, _context_of(merged_folder))
+        mark = _fingerprint(converted.sha256, lengths)
+        with folders.whole(folder / "Modelfile") as draft:
+            draft.write_text(modelfile.modelfile(f"./{file.name}", *lengths), encoding="utf-8")
+        if model.state != "merged" and model.fingerprint != mark:
+            # the prompt, the template or the file is another by now: what was proven before says nothing of this
+            model = _known(store, models.add(store, run_id, name))
+        if model.state != "merged":
+            return model
+        return models.update(
+            store,
+            model.id,
+            "converted",
+            files={**measured, "gguf": str(file), "converted": asdict(converted)},
+            tools={**merged.tools, "converter": converted.converter},
+            fingerprint=mark,
+            modelfile=(folder / "Modelfile").read_text(encoding="utf-8"),
+        )
+
+
+def publish_ollama(
+    store: Store, run_id: int, name: str, smoke: Smoke, report: Report, *, host: str | None, converter: str | None
+) -> Model:
+    """Publish a finished run in Ollama and return its model, usable or refused.
+
+    Killed at any step and repeated, it goes on from the last whole one. A model that is current is left alone; one
+    that was refused, rolled back or followed by another is created, compared and tried again, as a new row.
+
+    Raises:
+        StratosError: a step could not be done; the model before stays current.
+    """
+    model = publish_gguf(store, run_id, name, converter, report)
+    run = folders.finished_run(store, run_id)
+    folder = folders.serving_folder(store, run)
+    with folders.alone(folder), open_server(host) as server:
+        version, tag = server.version(), tag_of(model)
+        there = server.has_model(tag)
+        if there and model.state == "usable" and models.usable(store, name)[0].id == model.id:
+            server.copy(tag, alias_of(name))
+            return model
+        if model.state not in models.UNFINISHED:
+            model = _again(store, model)
+        if model.state == "converted" or not there:
+            _create(server, model, tag, folder, serving_lengths(run, _context_of(folder / merge.FOLDER)), report)
+            model = models.update(store, model.id, "created", tools={**model.tools, "ollama": version})
+        if not model.parity:
+            report(1, STEPS, "comparing: what the server renders")
+            model = models.update(store, model.id, "created", parity=ask_parity(server, tag, version, probes()))
+        if not model.parity["equal"]:
+            return _refuse(store, server, model, f"it would not see training's bytes: {explain(model.parity)}")
+        if not model.smoke:
+            model = models.update(store, model.id, "created", smoke=_try(server, tag, smoke, report))
+        if not model.smoke["ok"]:
+            return _refuse(store, server, model, f"the smoke test failed: {model.smoke['failed']}")
+        server.copy(tag, alias_of(name))
+        report(STEPS, STEPS, "publishing: done")
+        return models.update(store, model.id, "usable")
+
+
+def rollback(store: Store, name: str, host: str | None) -> Model:
+    """Make the usable model before the current one current again, and return it; the present one is retired.
+
+    Raises:
+        StratosError: there is none before it, or the server cannot be asked; nothing changes then.
+    """
+    _check_name(name)
+    usable = models.usable(store, name)
+    if len(usable) < 2:
+        there = f"{tag_of(usable[0])} is the only usable one" if usable else "there is no usable one"
+        raise StratosError(f"{name}: nothing to go back to; {there} (`stratos publish list`)")
+    present, before = usable[:2]
+    with open_server(host) as server:
+        if not server.has_model(tag_of(before)):
+            raise StratosError(
+                f"{tag_of(before)} is no longer on the server;"
+                f" `stratos publish ollama --run {before.run_id} --name {name}` puts it back"
+            )
+        # the server first: killed in between, a repeated rollback does the same again
+        server.copy(tag_of(before), alias_of(name))
+    models.update(store, present.id, "retired")
+    return before
+
+
+def tag_of(model: Model) -> str:
+    """Return the name in Ollama of this one version."""
+    return f"{model.name}:run-{model.run_id}-{model.fingerprint[:TAG_DIGITS]}"
+
+
+def alias_of(name: str) -> str:
+    """Return the name in Ollama under which the current version is used."""
+    return f"{name}:{CURRENT}"
+
+
+def serving_lengths(run: Run, context: int) -> tuple[int, int]:
+    """Return ``num_ctx`` and ``num_predict`` from what the run measured of its examples, in tokens.
+
+    ``context`` is the most that the model was made for.
+    """
+    longest, completion = run.metrics.get("max_length"), run.metrics.get("longest_completion")
+    if not longest or not completion:
+        return min(modelfile.CONTEXT_TOKENS, context), modelfile.PREDICT_TOKENS
+    num_ctx = min(_rounded(longest * LENGTH_MARGIN), context)
+    return num_ctx, min(_rounded(completion * LENGTH_MARGIN), num_ctx)
+
+
+def _create(
+    server: OllamaServer, model: Model, tag: str, folder: Path, lengths: tuple[int, int], report: Report
+) -> None:
+    report(0, STEPS, "creating: sending the weights")
+    digest = f"sha256:{model.files['converted']['sha256']}"
+    server.upload(folder / gguf.FILE, digest)
+    server.create(tag, digest, modelfile.template(), modelfile.parameters(*lengths), report, steps=STEPS)
+
+
+def _try(server: OllamaServer, tag: str, smoke: Smoke, report: Report) -> dict[str, Any]:
+    replies = []
+    for number, probe in enumerate(probes()):
+        report(2, STEPS, f"trying: {probe.name}, {number + 1} of 5")
+        replies.append((probe, server.chat(tag, probe.messages, SMOKE_SEED)))
+    return smoke(replies)
+
+
+def _refuse(store: Store, server: OllamaServer, model: Model, error: str) -> Model:
+    """Close a model as refused; nothing unproven stays on the server. What it said is kept."""
+    refused = models.update(store, model.id, "refused", error=error)
+    proven = {tag_of(each) for each in models.usable(store, model.name)}
+    if tag_of(model) not in proven and server.has_model(tag_of(model)):
+        server.delete(tag_of(model))
+    return refused
+
+
+def _again(store: Store, model: Model) -> Model:
+    """Begin a new row for weights that were published before: the newest usable row of a name is the current one."""
+    return models.update(
+        store,
+        models.add(store, model.run_id, model.name),
+        "converted",
+        files=model.files,
+        tools=model.tools,
+        fingerprint=model.fingerprint,
+        modelfile=model.modelfile,
+    )
+
+
+def _fingerprint(weights: str, lengths: tuple[int, int]) -> str:
+    parts = [weights, modelfile.template(), modelfile.parameters(*lengths), fingerprint("student")]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:FINGERPRINT_DIGITS]
+
+
+def _context_of(folder: Path) -> int:
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    return int(config.get("max_position_embeddings") or modelfile.CONTEXT_TOKENS)
+
+
+def _rounded(tokens: float) -> int:
+    return math.ceil(tokens / LENGTH_STEP) * LENGTH_STEP
+
+
+def _check_name(name: str) -> None:
+    if not _NAME.match(name):
+        raise StratosError(f"--name {name!r}: write small letters, digits, . _ -, without a tag, as in {DEFAULT_NAME}")
+
+
+def _known(store: Store, model_id: int) -> Model:
+    model = models.get(store, model_id)
+    assert model is not None
+    return model

@@ -1,0 +1,109 @@
+"""The same conversations by our renderer, by the tokenizer's chat template, and by the Modelfile's TEMPLATE."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stratos_tui.prism.modelfile import chat_template, template
+from stratos_tui.prism.prompts import WORDINGS, article_prompt, chatml, student_prompt, system_prompt
+from stratos_tui.prism.trace import render_completion
+from stratos_tui.profiles.shipped import shipped_articles, shipped_profiles
+from stratos_tui.records import Article, Profile
+
+RenderByGo = Callable[[str, list[list[dict[str, str]]]], list[str]]
+CHECKOUT = Path(__file__).resolve().parents[2]
+DAY = date(2026, 11, 20)
+
+HOSTILE_PIECES = (
+    *("<|im_end|>", "<|im_start|>", "<think>", "</think>", "{{ .Role }}", "{{", "}}", '"""', "{% raw %}", "{{ 1 }}"),
+    *("\\n", "\n", "\r\n", "\0", "\x1b[31m", "\u202e", "<", "|", "&amp;", "é", "e\u0301", "🚀", " ", "\ufeff", "$x"),
+)
+HOSTILE = st.text(max_size=60) | st.lists(
+    st.sampled_from(HOSTILE_PIECES),
+    max_size=12,
+).map("".join)
+
+
+def conversation(profile: Profile, article: Article, wording: int = 0) -> list[dict[str, str]]:
+    return [
+        {"role": "system", "content": system_prompt(profile, wording)},
+        {"role": "user", "content": article_prompt(article, DAY)},
+    ]
+
+
+def written_template() -> str:
+    """The TEMPLATE that the shipped Modelfile holds, as a server reads it."""
+    text = (CHECKOUT / "Modelfile").read_text(encoding="utf-8")
+    return text.split('TEMPLATE """', 1)[1].split('"""', 1)[0]
+
+
+@pytest.fixture(scope="session")
+def tokenizer(tiny_model: Path) -> Any:
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(tiny_model)
+
+
+def by_tokenizer(tokenizer: Any, messages: list[dict[str, str]], own: str | None = None) -> str:
+    return str(tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True, chat_template=own))
+
+
+def test_every_wording_of_shipped_pairs_is_the_same_bytes_three_ways(render_by_go: RenderByGo, tokenizer: Any) -> None:
+    articles = [article for article, _ in shipped_articles()][::9]
+    pairs = [(profile, article, w) for profile in shipped_profiles() for article in articles for w in range(WORDINGS)]
+    ours = [student_prompt(profile, article, DAY, wording) for profile, article, wording in pairs]
+    turns = [conversation(*pair) for pair in pairs]
+    assert render_by_go(written_template(), turns) == ours
+    assert [by_tokenizer(tokenizer, each) for each in turns] == ours
+    assert [by_tokenizer(tokenizer, each, chat_template()) for each in turns] == ours
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    title=HOSTILE, body=HOSTILE, source=HOSTILE, role=HOSTILE, context=HOSTILE, tracked=st.lists(HOSTILE, max_size=3)
+)
+def test_hostile_text_is_the_same_bytes_three_ways(
+    render_by_go: RenderByGo,
+    tokenizer: Any,
+    title: str,
+    body: str,
+    source: str,
+    role: str,
+    context: str,
+    tracked: list[str],
+) -> None:
+    [profile, *_] = shipped_profiles()
+    profile = replace(profile, role=role, context=context, companies=tuple(tracked))
+    article = Article("hostile", title, body, source, "news", published=DAY)
+    turns = conversation(profile, article)
+    ours = student_prompt(profile, article, DAY)
+    assert render_by_go(template(), [turns]) == [ours]
+    assert by_tokenizer(tokenizer, turns) == ours
+    assert by_tokenizer(tokenizer, turns, chat_template()) == ours
+    # two turns and the opening of a third, whatever the text says
+    assert ours.count("<|im_start|>") == 3
+    assert ours.count("<|im_end|>") == 2
+
+
+def test_an_answer_that_is_shown_back_is_the_completion_that_was_trained_on(render_by_go: RenderByGo) -> None:
+    turns = [
+        {"role": "system", "content": "s"},
+        {"role": "user", "content": "u"},
+        {"role": "assistant", "thinking": "PROFILE: a", "content": "SCORE: 9.5 | REASON: b"},
+    ]
+    trained = chatml("s", "u") + render_completion("PROFILE: a", 95, "b")
+    assert render_by_go(template(), [turns]) == [f"{trained}<|im_end|>\n<|im_start|>assistant\n"]
+
+
+def test_the_check_sees_a_template_that_drifted(render_by_go: RenderByGo) -> None:
+    drifted = template().replace("assistant\n", "assistant\n<think>\n")
+    turns = [{"role": "system", "content": "s"}, {"role": "user", "content": "u"}]
+    assert render_by_go(drifted, [turns]) != [chatml("s", "u")]

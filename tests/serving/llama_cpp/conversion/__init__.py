@@ -1,0 +1,1 @@
+"""Where llama.cpp's converter keeps what it knows of vocabularies."""
