@@ -20,6 +20,7 @@ from screens.figures import age
 from screens.follow import Followed
 from screens.in_order import InOrder
 from screens.launch import launch
+from screens.mask import NANO, MaskScreen
 from screens.render import count, provenance, score_text
 from screens.views import ViewsScreen
 from screens.widgets.chooser import ChooseScreen
@@ -92,6 +93,7 @@ class DatasetScreen(ViewsScreen[Shown]):
             "E", "export('prompt-completion')", "export pairs", tooltip="Write both splits as prompt and completion"
         ),
         Binding("w", "export('hf')", "export hf", tooltip="Write both splits as a Hugging Face dataset directory"),
+        Binding("m", "mask", "mask", tooltip="See the example token by token, and which tokens carry loss"),
         Binding("y", "copy", "copy", tooltip="Copy the example that is shown"),
     ]
 
@@ -352,6 +354,14 @@ class DatasetScreen(ViewsScreen[Shown]):
             self.fail("there is nothing to export yet: r builds a dataset", "e")
         else:
             dataset_export.ask(self, build.id, form)
+
+    def action_mask(self) -> None:
+        """Open the mask lens on the example that is shown."""
+        build, example = self._data.build if self._data is not None else None, self._example
+        if build is None or example is None:
+            self.say("no example is shown")
+        else:
+            self.app.push_screen(MaskScreen(build.id, NANO, example.split, example.position))
 
     def action_copy(self) -> None:
         """Copy the example that is shown."""

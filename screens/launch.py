@@ -64,5 +64,8 @@ def _say_how_it_ended(
     elif own is None and code:
         words = f"it ended at once (code {code}) and left nothing; `stratos {' '.join(arguments)}` shows why"
         app.call_from_thread(screen.fail, words, again)
+    elif code:
+        # it ran to its end, and the answer is no (a check failed, a model was refused)
+        app.call_from_thread(screen.fail, f"{' '.join(arguments[:2])}: the answer is no; what failed stands here")
     else:
         app.call_from_thread(screen.say, f"✓ {' '.join(arguments[:2])} is done")

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
 from screens.figures import decimals, facts, heading, ok_sign, percent, plural, sparkline, table
 from screens.render import DIM, WARN, ago, clean, count, duration, meter, one_line
 from stratos_tui.store.jobs import Job
-from stratos_tui.store.phase_views import Pace
-from stratos_tui.store.runs import Point, Run
+from stratos_tui.store.runs import Run
+
+if TYPE_CHECKING:
+    from screens.train_data import Checkpoint, Telling
 
 STATE_SIGNS = {"queued": "…", "running": "▶", "done": "✓", "failed": "✗", "stopped": "■"}
 STATE_STYLES = {"running": "bold #2f9e5b", "done": "#2f9e5b", "failed": "bold #d65d5d", "stopped": f"bold {WARN}"}
@@ -24,16 +26,9 @@ _ROOMY = 60
 """Cells from which on a check that passes says what it needs and why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Checkpoint:
-    """One checkpoint on disk; ``whole`` is false while it is being written, or where its process was killed."""
-
-    step: int
-    whole: bool
-
-
-def now_line(run: Run, pace: Pace | None, now: datetime, *, brief: bool, gone: bool) -> Text:
+def now_line(telling: Telling, now: datetime, *, brief: bool) -> Text:
     """Return a run's state in one line: step, bar, time left; or why it ended."""
+    run, pace = telling.run, telling.pace
     text = Text().append(
         f"{STATE_SIGNS.get(run.state, '·')} run {run.id} {run.state}", style=STATE_STYLES.get(run.state, "")
     )
@@ -41,7 +36,7 @@ def now_line(run: Run, pace: Pace | None, now: datetime, *, brief: bool, gone: b
         text.append(f"  {one_line(run.base)} on dataset {run.dataset_id}", style=DIM)
     bar = meter(run.step, run.total_steps, 10 if brief else 20)
     text.append(f"  {bar} step {count(run.step)} of {count(run.total_steps)}")
-    if gone:
+    if telling.gone:
         text.append("  its process is gone: r resumes it", style=STATE_STYLES["failed"])
     elif run.state == "running":
         if run.stop_requested:
@@ -58,15 +53,9 @@ def now_line(run: Run, pace: Pace | None, now: datetime, *, brief: bool, gone: b
     return text
 
 
-def meters(
-    run: Run,
-    train: Sequence[Point],
-    held_out: Sequence[Point],
-    pace: Pace | None,
-    checkpoints: Sequence[Checkpoint],
-    width: int,
-) -> Text:
+def meters(telling: Telling, width: int) -> Text:
     """Return the numbers of a run, each with the course it took, then its checkpoints and what proves its order."""
+    run, train, held_out, pace = telling.run, telling.train, telling.held_out, telling.pace
     cells = max(width - 24, 4)
     rows: list[list[str | Text]] = []
     for name, values, shown in (
@@ -75,6 +64,8 @@ def meters(
         ("accuracy", [p.token_accuracy for p in train], percent),
         ("grad norm", [p.grad_norm for p in train], decimals),
         ("lr", [p.learning_rate for p in train], _rate),
+        ("gap", [p.gap for p in telling.probes], decimals),
+        ("PSR", [p.psr for p in telling.probes], percent),
     ):
         known = [value for value in values if value is not None]
         last = shown(known[-1]) if known else "—"
@@ -85,13 +76,41 @@ def meters(
     best = min((p for p in held_out if p.loss is not None), key=lambda p: p.loss or 0.0, default=None)
     items: list[tuple[str, str | Text]] = [
         ("epoch", f"{decimals(last_point.epoch if last_point else None)}" + (f" of {epochs}" if epochs else "")),
+        *curriculum(telling, max(width - 12, 4)),
         ("tokens", count(int(last_point.tokens)) if last_point and last_point.tokens else "—"),
         ("pace", f"{pace.tokens:,.0f} tok/s · {pace.steps:,.2f} steps/s" if pace else "—"),
+    ]
+    if run.state == "running":
+        items += [
+            ("eta", duration((run.total_steps - run.step) / pace.steps) if pace and run.total_steps else "—"),
+            ("memory", f"{telling.memory / 1e9:,.2f} GB held" if telling.memory else "—"),
+        ]
+    items += [
         ("best eval", f"{decimals(best.loss)} at step {count(best.step)}" if best else "—"),
-        ("saved at", _saved(checkpoints)),
+        ("saved at", _saved(telling.checkpoints)),
         ("order", run.order_digest[:16] or "proved at the end"),
     ]
     return text.append("\n").append_text(facts(items))
+
+
+def curriculum(telling: Telling, cells: int) -> list[tuple[str, str | Text]]:
+    """Return which difficulty is being seen: how far from 5.0 the scores are, and where in the order that is.
+
+    The strip is high where scores are far from 5.0 (the easy ones), and bold as far as the epoch has come.
+    """
+    if not telling.curriculum or not telling.train or telling.train[-1].epoch is None:
+        return []
+    at, parts = telling.train[-1].epoch, telling.curriculum
+    number = math.floor(at) + 1
+    if telling.run.state == "done" or at >= (telling.run.params.get("epochs") or math.inf):
+        return [("seeing", "all rows were seen")]
+    if number > 1 and telling.run.params.get("later_epochs", "shuffled") == "shuffled":
+        return [("seeing", f"every difficulty, shuffled (epoch {number})")]
+    share = at - math.floor(at)
+    far = parts[min(int(share * len(parts)), len(parts) - 1)] / 10
+    strip = Text(sparkline(parts, cells), style=DIM)
+    strip.stylize("bold", 0, max(round(share * len(strip)), 1))
+    return [("seeing", f"scores {far:.1f} from 5.0 (epoch {number})"), ("easy→hard", strip)]
 
 
 def checks(job: Job | None, width: int) -> Text:

@@ -26,7 +26,10 @@ _LABEL = 7
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One curve: points by rising x. With a ``sign`` every point is that character; without one dots join them."""
+    """One curve: points by rising x. With a ``sign`` every point is that character; without one dots join them.
+
+    One without a name is not in the legend.
+    """
 
     name: str
     points: Sequence[Point]
@@ -180,7 +183,7 @@ class Curve(Widget, can_focus=True):
     def _legend(self, width: int, base: Style) -> Strip:
         legend = Text(" " * (_LABEL + 1), end="")
         for line in self._lines:
-            if not line.points:
+            if not line.points or not line.name:
                 continue
             at = line.points[-1] if self._reading is None else _nearest(line.points, self._reading)
             legend.append(f"{line.sign or '──'} {line.name} ", style=line.style)

@@ -180,6 +180,12 @@ def latest_run(store: Store) -> Run | None:
     return None if found is None else runs.get(store, found)
 
 
+def run_before(store: Store, run_id: int) -> int | None:
+    """Return the newest run before this one that has trained a step."""
+    found = store.value("SELECT max(id) FROM runs WHERE id < ? AND step > 0", (run_id,))
+    return None if found is None else int(found)
+
+
 def latest_evaluation(store: Store) -> Evaluation | None:
     """Return the newest evaluation."""
     found = store.value("SELECT max(id) FROM evaluations")

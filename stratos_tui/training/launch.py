@@ -17,7 +17,7 @@ from stratos_tui.progress import Report
 from stratos_tui.store import datasets, runs
 from stratos_tui.store.db import Store
 from stratos_tui.training import bases
-from stratos_tui.training.recipes import NANO, epochs_for, recipe_for
+from stratos_tui.training.recipes import NANO, Recipe, epochs_for, recipe_for
 
 MODEL = "model"
 """The folder of a finished run's model, inside the run's folder."""
@@ -57,10 +57,18 @@ def create(store: Store, dataset_id: int, base: str = NANO, overrides: Mapping[s
     dataset = datasets.get(store, dataset_id)
     if dataset is None:
         raise StratosError(f"there is no dataset {dataset_id}; `stratos dataset build` makes one")
-    epochs = epochs_for(base, datasets.count(store, dataset_id, "train"))
-    params = recipe_for(base, {**epochs, **(overrides or {})}).params()
+    params = planned(base, datasets.count(store, dataset_id, "train"), overrides).params()
     made_from = json.dumps([dataset.digest, bases.identity(base), params], sort_keys=True)
     return runs.add(store, dataset_id, base, params, hashlib.sha256(made_from.encode()).hexdigest())
+
+
+def planned(base: str, rows: int, overrides: Mapping[str, object] | None = None) -> Recipe:
+    """Return the recipe of a run on a base with ``rows`` training rows, single settings replaced.
+
+    Raises:
+        StratosError: a setting does not exist.
+    """
+    return recipe_for(base, {**epochs_for(base, rows), **(overrides or {})})
 
 
 def start(store: Store, dataset_id: int, base: str = NANO, overrides: Mapping[str, object] | None = None) -> int:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+import re
+import signal
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
@@ -17,11 +19,15 @@ from screens.widgets.curve import Curve
 from screens.widgets.listing_table import ListingTable
 from screens.widgets.text_pane import TextPane
 from stratos_tui.app import StratosApp
-from stratos_tui.store import jobs, runs
+from stratos_tui.dataset.build import build
+from stratos_tui.store import datasets, jobs, probes, runs
 from stratos_tui.store.db import Store
+from stratos_tui.store.probes import Probe
 from stratos_tui.store.runs import Point
+from stratos_tui.training.launch import create
 
 Settle = Callable[[Pilot[None]], Awaitable[None]]
+Until = Callable[[Pilot[None], Callable[[], object]], Awaitable[None]]
 SNAPSHOTS = pytest.mark.parametrize("size", [(120, 40), (80, 24)], ids=["120x40", "80x24"])
 CHECKS = [
     {"name": "rows", "ok": True, "value": "203", "threshold": "at least 1", "why": "a run on nothing"},
@@ -46,8 +52,8 @@ def notice(app: StratosApp) -> str:
     return str(app.screen.query_one(Notice).content)
 
 
-def curve(app: StratosApp) -> str:
-    widget = app.screen.query_one(Curve)
+def curve(app: StratosApp, selector: str = "#loss") -> str:
+    widget = app.screen.query_one(selector, Curve)
     return "\n".join(widget.render_line(y).text for y in range(widget.size.height))
 
 
@@ -68,6 +74,16 @@ def running(prepared: Store, tmp_path: Path) -> int:
     return run
 
 
+@pytest.fixture
+def nano_run(prepared: Store) -> int:
+    """A second run, by nano's own recipe on the only build, that is done."""
+    run = create(prepared, 1)
+    runs.finish(prepared, run, "done")
+    with prepared.write() as connection:
+        connection.execute("UPDATE runs SET ended_at = '2026-11-12T13:50:00.000+00:00' WHERE id = ?", (run,))
+    return run
+
+
 def put(store: Store, run: int, step: int, loss: float) -> None:
     runs.put_point(store, run, Point(step, "train", loss, 0.002, 0.7, 0.5, 100.0 * step, step / 10))
     runs.beat(store, run, step)
@@ -85,6 +101,81 @@ async def test_a_finished_run_shows_its_curve_and_its_meters(app: StratosApp, se
         meters = pane(app, "meters")
         for words in ("loss", "eval loss", "lr", "grad norm", "accuracy", "epoch", "2.00 of 2", "240,000", "best eval"):
             assert words in meters
+
+
+def probe(step: int, gap: float | None, psr: float | None) -> Probe:
+    return Probe(step, 20, 0 if gap is None else 18, gap, psr, None if gap is None else 1.9, {})
+
+
+async def test_low_loss_without_a_profile_gap_is_said_plainly(prepared: Store, app: StratosApp, settle: Settle) -> None:
+    for step, gap, psr in ((20, 0.1, 0.05), (40, 0.3, 0.1)):
+        probes.add(prepared, 1, probe(step, gap, psr))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("7")
+        await settle(pilot)
+        assert text(app, "#probe-said") == "✗ no profile sensitivity: gap 0.3 · PSR 10 %"
+        assert "no profile sensitivity" in text(app, "#now")
+        assert curve(app, "#gap").count("▲") == 2 + 1
+        assert "1.000┤" in curve(app, "#gap")
+        assert "PSR % 10.0" in curve(app, "#psr")
+        # what comes later is found without the screen being opened again
+        probes.add(prepared, 1, probe(60, 4.2, 0.65))
+        reload(app)
+        await settle(pilot)
+        assert text(app, "#probe-said") == "✓ gap 4.2 · PSR 65 %"
+        meters = [line.split() for line in pane(app, "meters").splitlines()]
+        assert ["gap", "4.20"] in [line[:2] for line in meters]
+        assert ["PSR", "65.0", "%"] in [line[:3] for line in meters]
+
+
+async def test_answers_that_nobody_can_read_are_not_sensitivity(
+    prepared: Store, app: StratosApp, settle: Settle
+) -> None:
+    probes.add(prepared, 1, probe(20, None, 0.0))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("7")
+        await settle(pilot)
+        assert text(app, "#probe-said") == "✗ none of 20 pairs could be read"
+
+
+async def test_the_difficulty_that_is_being_seen_falls_as_the_first_epoch_goes_on(
+    prepared: Store, running: int, app: StratosApp, settle: Settle
+) -> None:
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("7")
+        await settle(pilot)
+        early = difficulty(app)
+        put(prepared, running, 9, 1.5)
+        reload(app)
+        await settle(pilot)
+        assert difficulty(app) < early
+        assert "easy→hard" in pane(app, "meters")
+        put(prepared, running, 13, 1.5)
+        reload(app)
+        await settle(pilot)
+        assert "every difficulty, shuffled (epoch 2)" in pane(app, "meters")
+        for words in ("memory", "GB held", "eta"):
+            assert words in pane(app, "meters")
+
+
+def difficulty(app: StratosApp) -> float:
+    found = re.search(r"scores (\d\.\d) from 5\.0 \(epoch 1\)", pane(app, "meters"))
+    assert found is not None
+    return float(found[1])
+
+
+async def test_c_lays_the_run_before_under_the_curve(running: int, app: StratosApp, settle: Settle) -> None:
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("7")
+        await settle(pilot)
+        assert "run 1" not in curve(app)
+        await pilot.press("c")
+        await settle(pilot)
+        assert "run 1" in curve(app)
+        assert "train 3.000" in curve(app)
+        await pilot.press("c")
+        await settle(pilot)
+        assert "run 1" not in curve(app)
 
 
 async def test_a_run_that_goes_on_is_found_again_and_followed(
@@ -146,6 +237,87 @@ async def test_a_run_whose_process_is_gone_says_so_and_offers_to_resume(
         assert "r resumes it" in text(app, "#now") or "failed" in text(app, "#now")
 
 
+async def test_before_a_run_the_form_says_what_changed_since_the_last(
+    prepared: Store, app: StratosApp, settle: Settle, nano_run: int
+) -> None:
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("7")
+        await settle(pilot)
+        await pilot.press("r")
+        await settle(pilot)
+        assert f"Nothing changed since run {nano_run}" in text(app, "#changes")
+        await pilot.press(*"epochs=3 shape.layers=2")
+        await settle(pilot)
+        lines = text(app, "#changes").splitlines()
+        assert lines == [f"Changed since run {nano_run}", "epochs  4 → 3", "shape.layers  4 → 2"]
+        # what does not exist cannot be started
+        await pilot.press(*" nonsense=1", "enter")
+        await settle(pilot)
+        assert "training has no setting 'nonsense'" in text(app, "#changes")
+        await pilot.press("escape")
+        await settle(pilot)
+        assert "run" in text(app, "#now")
+    assert [run.id for run in runs.load(prepared)] == [nano_run, 1]
+
+
+async def test_another_build_is_a_change(prepared: Store, app: StratosApp, settle: Settle, nano_run: int) -> None:
+    newer = build(prepared, "rehearsal")
+    found = datasets.get(prepared, newer)
+    assert found is not None
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("7")
+        await settle(pilot)
+        await pilot.press("n")
+        await settle(pilot)
+        assert f"dataset  1 (5f3a9c0be1d2) → {newer} ({found.digest[:12]})" in text(app, "#changes")
+        await pilot.press("escape")
+
+
+async def test_what_is_done_already_is_not_trained_again(
+    prepared: Store, app: StratosApp, settle: Settle, nano_run: int
+) -> None:
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("7")
+        await settle(pilot)
+        await pilot.press("r")
+        await settle(pilot)
+        await pilot.press("enter")
+        await settle(pilot)
+        assert f"run {nano_run} is just that, and done" in notice(app)
+    assert len(runs.load(prepared)) == 2
+
+
+async def test_a_run_is_begun_with_the_settings_that_were_typed(
+    prepared: Store, app: StratosApp, settle: Settle, nano_run: int
+) -> None:
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("7")
+        await settle(pilot)
+        await pilot.press("n")
+        await settle(pilot)
+        await pilot.press(*"epochs=1 probe_pairs=0", "enter")
+        await settle(pilot)
+        begun = runs.load(prepared)[0]
+        assert begun.pid is not None
+        os.kill(begun.pid, signal.SIGKILL)
+        os.waitpid(begun.pid, 0)
+        assert begun.id != nano_run
+        assert (begun.params["epochs"], begun.params["probe_pairs"]) == (1, 0)
+        assert f"run {begun.id} is being trained" in notice(app)
+
+
+async def test_a_base_that_is_no_model_is_said(prepared: Store, app: StratosApp, settle: Settle) -> None:
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("7")
+        await settle(pilot)
+        await pilot.press("n")
+        await settle(pilot)
+        await pilot.press("shift+tab", "ctrl+u", "/", "enter")
+        await settle(pilot)
+        assert "has no config.json" in notice(app)
+    assert len(runs.load(prepared)) == 1
+
+
 async def test_x_asks_the_run_to_stop(prepared: Store, running: int, app: StratosApp, settle: Settle) -> None:
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.press("7")
@@ -170,6 +342,21 @@ async def test_failed_checks_come_first_with_why_they_matter(prepared: Store, ap
         assert found.startswith("1 of 3 checks block a run\n✗ eos_and_pad  </s>")
         assert "[b]never[/b] stops" in found
         assert "✓ disk" in found
+
+
+async def test_p_measures_the_checks_and_does_not_call_it_done_where_one_fails(
+    prepared: Store, app: StratosApp, settle: Settle, until: Until
+) -> None:
+    build(prepared, "rehearsal")
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("7")
+        await settle(pilot)
+        await pilot.press("p")
+        await until(pilot, lambda: "preflight:" in notice(app) or "✗" in notice(app))
+        assert "train preflight: the answer is no" in notice(app)
+        reload(app)
+        await settle(pilot)
+        assert "block a run" in pane(app, "preflight")
 
 
 async def test_before_the_first_run_the_checks_have_the_room(prepared: Store, app: StratosApp, settle: Settle) -> None:
@@ -216,6 +403,38 @@ async def test_without_a_dataset_it_says_where_one_comes_from(store: Store, sett
         await pilot.press(key)
         await settle(pilot)
         assert "press 6, then r" in notice(app)
+
+
+@SNAPSHOTS
+def test_a_probed_run_looks_right(
+    snap_compare: Any, prepared: Store, app: StratosApp, settle: Settle, size: tuple[int, int]
+) -> None:
+    for at in range(1, 7):
+        probes.add(prepared, 1, probe(at * 10, 0.2 + at * at / 6, min(at * 0.12, 1)))
+
+    async def there(pilot: Pilot[None]) -> None:
+        await pilot.press("7")
+        await settle(pilot)
+        if size == (80, 24):
+            await pilot.press("v")
+            await settle(pilot)
+
+    assert snap_compare(app, terminal_size=size, run_before=there)
+
+
+@SNAPSHOTS
+def test_the_form_looks_right(
+    snap_compare: Any, nano_run: int, app: StratosApp, settle: Settle, size: tuple[int, int]
+) -> None:
+    async def there(pilot: Pilot[None]) -> None:
+        await pilot.press("7")
+        await settle(pilot)
+        await pilot.press("r")
+        await settle(pilot)
+        await pilot.press(*"epochs=3 learning_rate=1e-3")
+        await settle(pilot)
+
+    assert snap_compare(app, terminal_size=size, run_before=there)
 
 
 @SNAPSHOTS
