@@ -78,6 +78,10 @@ def test_a_run_in_which_nothing_happens_ends_itself(
     run = ended(built, settings | {"stall_seconds": 2.0, "stall_factor": 2})
     assert "it stalled: nothing happened for" in run.error
     assert "the last good checkpoint is kept" in run.error
+    # its row is closed first, and then the process ends
+    until = time.monotonic() + 30
+    while launch.alive(built, run.id) and time.monotonic() < until:
+        time.sleep(0.05)
     assert not launch.alive(built, run.id)
 
 
