@@ -136,11 +136,15 @@ def prompt_of(scorer: Scorer, task: Task) -> str:
 
 
 def read_answer(task: Task, raw: str, latency_ms: float, tokens_in: int, tokens_out: int, error: str = "") -> Scored:
-    """Parse a completion into what is stored of it; one that cannot be read keeps its trace and says why."""
+    """Parse a completion into what is stored of it; one that cannot be read keeps its trace and says why.
+
+    ``error`` is what went wrong before it could be read: an answer that was cut off has no score, whatever it holds.
+    """
     answer = parse_answer(raw)
     pair = task.article.id, task.profile.id
-    if isinstance(answer, Fault):
-        error = error or f"{answer.code}: {answer.measured}"
+    if error or isinstance(answer, Fault):
+        if isinstance(answer, Fault):
+            error = error or f"{answer.code}: {answer.measured}"
         return Scored(*pair, None, "", split_think(raw)[0] or "", raw, error, latency_ms, tokens_in, tokens_out)
     return Scored(*pair, answer.tenths, answer.reason, answer.trace, raw, "", latency_ms, tokens_in, tokens_out)
 

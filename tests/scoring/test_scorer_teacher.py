@@ -77,9 +77,12 @@ def test_what_a_served_model_cannot_say_is_a_failure_of_its_pair(
     odd = [
         ollama_reply("no score at all"),
         ollama_reply("<think>\nPRO", done_reason="length"),
+        # one that loops can hold a score, and be cut off behind it
+        ollama_reply("<think>\nP\n</think>\n\nSCORE: 0.5 | REASON: None. None. None.", done_reason="length"),
         reply({"error": "prompt exceeds the context"}, 400),
     ]
-    for answer, error in zip(odd, ("score_missing", "truncated: max_tokens", "errored: prompt exceeds"), strict=True):
+    errors = ("score_missing", "truncated: max_tokens", "truncated: max_tokens", "errored: prompt exceeds")
+    for answer, error in zip(odd, errors, strict=True):
         served.answer = lambda body, answer=answer: answer  # type: ignore[misc]
         [said] = produce(find_scorer(shipped, "ollama:m"), tasks_of(pairs[:1]))
         assert said.tenths is None
