@@ -196,7 +196,8 @@ async def test_a_strategy_is_chosen_by_what_it_costs(
             await settle(pilot)
         await pilot.press(*"weights", "enter")
         await settle(pilot)
-        assert "building from the traces of rehearsal" in notice(app)
+        # a small build may be over before its beginning is read
+        assert any(said in notice(app) for said in ("building from the traces of rehearsal", "dataset build is done"))
         for _ in range(300):
             ended = [job for job in jobs.latest(prepared) if job.kind == "dataset" and job.ended_at]
             if ended:
