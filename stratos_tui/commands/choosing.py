@@ -57,9 +57,9 @@ class Money:
         return {"budget_usd": self.budget, "own_usd": self.own, "accept_terms": self.accept_terms}
 
 
-def teacher_option(function: Callable[P, R]) -> Callable[P, R]:
-    """Give a command ``--teacher``."""
-    return click.option("--teacher", default=DEFAULT_TEACHER, show_default=True, help=TEACHERS)(function)
+def teacher_option(text: str = TEACHERS) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Give a command ``--teacher``, with its help text."""
+    return click.option("--teacher", default=DEFAULT_TEACHER, show_default=True, help=text)
 
 
 def choice_options(function: Callable[..., R]) -> Callable[..., R]:

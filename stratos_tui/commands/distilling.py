@@ -37,7 +37,7 @@ distill.add_command(adopt)
 
 
 @distill.command("plan")
-@teacher_option
+@teacher_option()
 @choice_options
 @pilot_option
 @click.option("--offline", is_flag=True, help="Estimate tokens here, and ask no server to count them.")
@@ -74,7 +74,7 @@ def plan(door: Door, teacher: str, choice: Choice, pilot: int, offline: bool) ->
 
 
 @distill.command("submit")
-@teacher_option
+@teacher_option()
 @choice_options
 @pilot_option
 @money_options
@@ -94,7 +94,7 @@ def submit(door: Door, teacher: str, choice: Choice, pilot: int, money: Money) -
 
 
 @distill.command("watch")
-@teacher_option
+@teacher_option()
 @door_options
 def watch(door: Door, teacher: str) -> None:
     """Wait until every batch has ended, and take its answers in."""
@@ -105,7 +105,7 @@ def watch(door: Door, teacher: str) -> None:
 
 
 @distill.command("ingest")
-@teacher_option
+@teacher_option()
 @door_options
 def ingest(door: Door, teacher: str) -> None:
     """Look once, and take in what has ended."""
@@ -119,7 +119,7 @@ def ingest(door: Door, teacher: str) -> None:
 
 
 @distill.command("cancel")
-@teacher_option
+@teacher_option()
 @door_options
 def cancel(door: Door, teacher: str) -> None:
     """Cancel what is in flight and forget what was not sent; answers that were made still come in and are billed."""
@@ -131,7 +131,7 @@ def cancel(door: Door, teacher: str) -> None:
 
 
 @distill.command("run")
-@teacher_option
+@teacher_option()
 @choice_options
 @pilot_option
 @money_options
@@ -200,7 +200,7 @@ def resume(door: Door) -> None:
 
 
 @distill.command("noise")
-@teacher_option
+@teacher_option()
 @click.option("--pairs", "count", type=click.IntRange(min=1), default=200, show_default=True)
 @money_options
 @door_options

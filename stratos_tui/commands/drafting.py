@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from stratos_tui.commands.choosing import Money, money_options, teacher_option
 from stratos_tui.commands.door import Door, door_options, group, progress, table
 from stratos_tui.errors import StratosError
 from stratos_tui.records import BANDS
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from stratos_tui.records import Band
     from stratos_tui.store.db import Store
 
-DEFAULT_TEACHER = "rehearsal"
 DEFAULT_COUNT = 4
 LISTED = 50
 
@@ -28,9 +28,8 @@ LISTED = 50
 @click.option("--band", type=click.Choice(BANDS), help="The band in which it is to land for them.")
 @click.option("--weak", is_flag=True, help="What the newest build and evaluation show as weak, instead of these two.")
 @click.option("--count", type=click.IntRange(min=1), default=DEFAULT_COUNT, show_default=True, help="How many drafts.")
-@click.option("--teacher", default=DEFAULT_TEACHER, show_default=True, help="rehearsal or claude:MODEL.")
-@click.option("--budget", type=click.FloatRange(min=0), help="The most this store may spend, in US dollars.")
-@click.option("--accept-terms", is_flag=True, help="Record that you have read the teacher's terms notice.")
+@teacher_option()
+@money_options
 @click.option("--seed", type=int, default=0, show_default=True, help="Which profiles --weak takes first.")
 @door_options
 def draft(
@@ -40,8 +39,7 @@ def draft(
     weak: bool,
     count: int,
     teacher: str,
-    budget: float | None,
-    accept_terms: bool,
+    money: Money,
     seed: int,
 ) -> None:
     """Have a teacher draft polarizing articles into the review queue, never straight into the data."""
@@ -55,13 +53,11 @@ def draft(
             store,
             "draft",
             params,
-            lambda report: candidates.draft(
-                store, teacher, wishes, budget_usd=budget, accept_terms=accept_terms, report=report
-            ),
+            lambda report: candidates.draft(store, teacher, wishes, report=report, **money.asking()),
             watching,
         )
     why = [each.why for each in reasons]
-    money = "simulated, nobody paid it" if result["simulated"] else "paid"
+    kind = "simulated, nobody paid it" if result["simulated"] else "paid"
     faults = ", ".join(f"{number:,} {code}" for code, number in result["faults"].items())
     lines = [f"weak: {each}" for each in why]
     lines.append(
@@ -70,7 +66,7 @@ def draft(
     )
     if result["lost"]:
         lines.append(f"{result['lost']:,} of an earlier call, which was killed, have no answer and are not asked again")
-    lines.append(f"${result['spent']:.4f} ({money})")
+    lines.append(f"${result['spent']:.4f} ({kind})")
     lines.append("`stratos articles candidates list` shows them")
     door.answer(result | {"weak": [_weak(each) for each in reasons]}, lines)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from stratos_tui.commands.choosing import teacher_option
 from stratos_tui.commands.door import Door, door_options, progress, table
 from stratos_tui.errors import StratosError
 
@@ -17,11 +18,7 @@ if TYPE_CHECKING:
     from stratos_tui.store.db import Store
     from stratos_tui.teachers.batches import BatchClient
 
-DEFAULT_TEACHER = "rehearsal"
-
-_teacher = click.option(
-    "--teacher", default=DEFAULT_TEACHER, show_default=True, help="A teacher with batches: rehearsal or claude:MODEL."
-)
+_teacher = teacher_option("A teacher with batches: rehearsal or claude:MODEL.")
 
 
 @click.command("orphans")

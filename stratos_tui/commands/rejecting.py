@@ -7,6 +7,7 @@ from typing import IO, TYPE_CHECKING, ParamSpec, TypeVar
 
 import click
 
+from stratos_tui.commands.choosing import teacher_option
 from stratos_tui.commands.door import Door, door_options, group, table
 from stratos_tui.commands.ruling import rules
 from stratos_tui.errors import StratosError
@@ -24,8 +25,7 @@ SHOWN = 50
 REASONS_SHOWN = 5
 
 
-def _teacher(function: Callable[P, R]) -> Callable[P, R]:
-    return click.option("--teacher", default="rehearsal", show_default=True, help="Whose answers.")(function)
+_teacher = teacher_option("Whose answers.")
 
 
 def _search(function: Callable[P, R]) -> Callable[P, R]:
