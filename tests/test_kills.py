@@ -265,7 +265,10 @@ def test_a_pipeline_that_is_killed_everywhere_comes_to_the_same_rows(
     for name, rows in expected.items():
         assert found[name] == rows, name
     assert weights(store) == weights(other)
-    assert all(expected[name] for name in ("judgements", "dataset_examples", "telemetry", "scores", "evaluation_pairs"))
+    assert all(
+        expected[name]
+        for name in ("judgements", "dataset_rows", "dataset_texts", "telemetry", "scores", "evaluation_pairs")
+    )
     # nobody is taken for alive who is not
     assert jobs.active(store) == []
     assert runs.active(store) == []

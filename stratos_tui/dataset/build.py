@@ -7,6 +7,7 @@ digest is known before anything is written, and its rows go from the store to th
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
@@ -23,10 +24,11 @@ from stratos_tui.dataset.summary import summarise
 from stratos_tui.errors import StratosError
 from stratos_tui.prism import prompts
 from stratos_tui.prism.bands import FORBIDDEN_TENTHS, band_of
+from stratos_tui.prism.prompts import WORDINGS
 from stratos_tui.progress import Report, silent
 from stratos_tui.records import Band, Split
 from stratos_tui.store import dataset_sources, datasets, lengths
-from stratos_tui.store.datasets import DatasetRow
+from stratos_tui.store.datasets import Part
 from stratos_tui.store.db import Store
 from stratos_tui.store.lengths import Length
 
@@ -39,19 +41,26 @@ OLDER_TEACHER = "imported"
 _STEP = 2_000
 
 
-class _Row(NamedTuple):
-    """One row before its text is read: places in the pool, and what was chosen for it."""
+class _Chunk(NamedTuple):
+    """Some rows that follow each other in a split, column by column, in plain numbers: places in the pool."""
 
-    pair: int
-    repeat: int
-    wording: int
-    weight: float
-    article: int
-    profile: int
-    tenths: int
-    request: int
-    turn: int
-    completion: int
+    split: Split
+    first: int
+    pair: list[int]
+    repeat: list[int]
+    wording: list[int]
+    weight: list[float]
+    article: list[int]
+    profile: list[int]
+    tenths: list[int]
+    request: list[int]
+    turn: list[int]
+    completion: list[int]
+
+    @property
+    def positions(self) -> range:
+        """The rows' positions in their split."""
+        return range(self.first, self.first + len(self.pair))
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,24 +76,24 @@ class _Laid:
         """How many rows there are."""
         return sum(len(placed.pair) for _, placed in self.splits)
 
-    def rows(self, report: Report) -> Iterator[DatasetRow]:
-        """Yield every row, train first, each split in its order."""
-        ids, systems, text = self.pool.article_ids, self.pool.systems, self.pool.spool.get
+    def parts(self, report: Report) -> Iterator[Part]:
+        """Yield every text that a row needs, then every row, train first, each split in its order."""
+        systems, ids = len(self.pool.systems) * WORDINGS, self.pool.article_ids
         readers = [profile.id for profile in self.pool.profiles]
-        for split, position, row in self._walk(report, "dataset: storing"):
-            yield DatasetRow(
-                split,
-                position,
-                ids[row.article],
-                readers[row.profile],
-                row.request,
-                row.repeat,
-                row.wording,
-                row.tenths,
-                systems[row.profile][row.wording] + text(row.turn),
-                text(row.completion),
-                row.weight,
+        yield from self._texts(systems)
+        for chunk in self._chunks(report, "dataset: storing"):
+            rows = zip(
+                itertools.repeat(chunk.split),
+                chunk.positions,
+                [ids[at] for at in chunk.article],
+                [readers[at] for at in chunk.profile],
+                *(chunk.request, chunk.repeat, chunk.wording, chunk.tenths, chunk.weight),
+                [at * WORDINGS + wording for at, wording in zip(chunk.profile, chunk.wording, strict=True)],
+                [systems + at for at in chunk.turn],
+                [systems + at for at in chunk.completion],
+                strict=False,
             )
+            yield Part((), list(rows))
 
     def digests(self, report: Report) -> tuple[str, str]:
         """Return the digests over the content and over the order, as they come out from the rows."""
@@ -92,45 +101,60 @@ class _Laid:
         readers = [profile.id for profile in self.pool.profiles]
         systems = [[parts.text_digest(text) for text in wordings] for wordings in self.pool.systems]
         content, order = hashlib.sha256(), hashlib.sha256()
-        for split, position, row in self._walk(report, "dataset: digest"):
-            article_id, profile_id = ids[row.article], readers[row.profile]
-            content.update(
-                parts.row_line(
-                    *(split, position, article_id, profile_id, row.repeat, row.wording, row.tenths, row.weight),
-                    *(systems[row.profile][row.wording], pair_digest(row.pair)),
-                )
-            )
-            if split == "train":
-                order.update(datasets.order_line(article_id, profile_id, row.repeat))
+        for chunk in self._chunks(report, "dataset: digest"):
+            for position, pair, repeat, wording, weight, article, profile, tenths in zip(
+                chunk.positions,
+                *(chunk.pair, chunk.repeat, chunk.wording, chunk.weight, chunk.article, chunk.profile, chunk.tenths),
+                strict=True,
+            ):
+                row = chunk.split, position, ids[article], readers[profile], repeat, wording, tenths, weight
+                content.update(parts.row_line(*row, systems[profile][wording], pair_digest(pair)))
+                if chunk.split == "train":
+                    order.update(datasets.order_line(ids[article], readers[profile], repeat))
         return content.hexdigest(), order.hexdigest()
 
     def lengths(self) -> Iterator[Length]:
         """Yield every row's tokens, where a limit had them counted."""
         systems, rows = self.pool.system_tokens, self.pool.rows
-        for split, position, row in self._walk(silent, ""):
-            prompt = systems[row.profile][row.wording] + rows.turn_tokens[row.pair]
-            yield Length(split, position, prompt, rows.said_tokens[row.pair])
+        for chunk in self._chunks(silent, ""):
+            for position, pair, profile, wording in zip(
+                chunk.positions, chunk.pair, chunk.profile, chunk.wording, strict=True
+            ):
+                prompt = systems[profile][wording] + rows.turn_tokens[pair]
+                yield Length(chunk.split, position, prompt, rows.said_tokens[pair])
 
-    def _walk(self, report: Report, note: str) -> Iterator[tuple[Split, int, _Row]]:
-        """Yield split, position and row of every row, in plain numbers."""
+    def _texts(self, systems: int) -> Iterator[Part]:
+        """Yield the texts in the order of their places: ``systems`` places for system turns, then those of the pool."""
+        import numpy as np
+
+        columns = self.columns
+        wordings = [columns.profile[placed.pair] * WORDINGS + placed.wording for _, placed in self.splits]
+        yield Part(
+            [
+                (at, self.pool.systems[at // WORDINGS][at % WORDINGS])
+                for at in np.unique(np.concatenate(wordings)).tolist()
+            ],
+            (),
+        )
+        spooled = [column[placed.pair] for _, placed in self.splits for column in (columns.turn, columns.completion)]
+        used = np.unique(np.concatenate(spooled))
+        for start in range(0, len(used), _STEP):
+            places = used[start : start + _STEP].tolist()
+            yield Part(
+                [(systems + at, text) for at, text in zip(places, self.pool.spool.read(places), strict=True)], ()
+            )
+
+    def _chunks(self, report: Report, note: str) -> Iterator[_Chunk]:
+        """Yield every row, some thousands at a time."""
         columns, done = self.columns, 0
+        known = columns.article, columns.profile, columns.tenths, columns.request, columns.turn, columns.completion
         for split, placed in self.splits:
             for start in range(0, len(placed.pair), _STEP):
                 report(done, self.total + 1, note)
                 part = slice(start, start + _STEP)
                 pairs = placed.pair[part]
                 chosen = pairs, placed.repeat[part], placed.wording[part], placed.weight[part]
-                known = (
-                    columns.article,
-                    columns.profile,
-                    columns.tenths,
-                    columns.request,
-                    columns.turn,
-                    columns.completion,
-                )
-                values = [each.tolist() for each in (*chosen, *(column[pairs] for column in known))]
-                for position, row in enumerate(zip(*values, strict=True), start):
-                    yield split, position, _Row._make(row)
+                yield _Chunk(split, start, *(each.tolist() for each in (*chosen, *(column[pairs] for column in known))))
                 done += len(pairs)
 
 
@@ -177,9 +201,9 @@ def build(
         params |= {"keep": keep} if strategy == "mixed" else {}
         params |= {"max_tokens": limit.tokens, "tokenizer": limit.tokenizer} if limit else {}
         params |= {"undated": UNDATED.isoformat()} if older != "without" else {}
-        dataset_id = datasets.add(
+        dataset_id = datasets.add_parts(
             store,
-            laid.rows(report),
+            laid.parts(report),
             digest=digest,
             order_digest=order_digest,
             teacher=OLDER_TEACHER if older == "only" else teacher,

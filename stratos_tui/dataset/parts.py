@@ -41,9 +41,9 @@ def text_digest(text: str) -> bytes:
     return hashlib.sha256(text.encode()).digest()
 
 
-def pair_digest(turn: bytes, completion: str) -> bytes:
-    """Return the digest over an article's turn, by its own digest, and a completion."""
-    return hashlib.sha256(turn + completion.encode()).digest()
+def pair_digest(turn: bytes, completion: bytes) -> bytes:
+    """Return the digest over an article's turn, by its own digest, and a completion in UTF-8."""
+    return hashlib.sha256(turn + completion).digest()
 
 
 def row_line(
@@ -68,10 +68,11 @@ def content_digest(rows: Iterable[DatasetRow]) -> str:
     digest = hashlib.sha256()
     for each in rows:
         system, turn = split_prompt(each.prompt)
+        pair = pair_digest(text_digest(turn), each.completion.encode())
         digest.update(
             row_line(
                 *(each.split, each.position, each.article_id, each.profile_id, each.repeat, each.wording),
-                *(each.tenths, each.weight, text_digest(system), pair_digest(text_digest(turn), each.completion)),
+                *(each.tenths, each.weight, text_digest(system), pair),
             )
         )
     return digest.hexdigest()

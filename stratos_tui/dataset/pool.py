@@ -208,50 +208,55 @@ class _Gathering:
             if (each.article_id, each.day) not in turns:
                 day = UNDATED if each.day is None else date.fromisoformat(each.day)
                 turns[each.article_id, each.day] = article_turn(known[each.article_id], day)
-        counted = self._tokens(chunk, turns, completions)
-        placed: dict[tuple[str, str | None], tuple[int, bytes]] = {}
-        pool, rows = self.pool, self.pool.rows
-        for at, (each, completion) in enumerate(zip(chunk, completions, strict=True)):
-            split = self.split(each)
-            if self.limit is not None:
-                # any wording may be chosen, so the longest counts
-                tokens = max(pool.system_tokens[self.readers[each.profile_id]]) + sum(counted[at])
-                if tokens > self.limit.tokens:
-                    pool.aside.setdefault("over_long", Aside()).add(each, split, tokens=tokens)
-                    continue
-                rows.turn_tokens.append(counted[at][0])
-                rows.said_tokens.append(counted[at][1])
-            key = (each.article_id, each.day)
-            if key not in placed:
-                turn = turns[key]
-                placed[key] = pool.spool.put(turn.encode()), text_digest(turn)
-            place, digest = placed[key]
-            rows.article.append(self._place(each.article_id, split, turns[key]))
-            rows.profile.append(self.readers[each.profile_id])
-            rows.tenths.append(each.tenths)
-            rows.request.append(each.request_id)
-            rows.turn.append(place)
-            rows.completion.append(pool.spool.put(completion.encode()))
-            pool.digests += pair_digest(digest, completion)
+        if self.limit is not None:
+            chunk, completions = self._within_limit(self.limit, chunk, turns, completions)
+        said = [completion.encode() for completion in completions]
+        for each in chunk:
+            if each.article_id not in self.places:
+                self._place(each.article_id, self.split(each), turns[each.article_id, each.day])
+        pool, rows, places, readers = self.pool, self.pool.rows, self.places, self.readers
+        used = dict.fromkeys((each.article_id, each.day) for each in chunk)
+        at_turn = dict(zip(used, pool.spool.put([turns[key].encode() for key in used]), strict=True))
+        digest_of = {key: text_digest(turns[key]) for key in used}
+        rows.article.extend([places[each.article_id] for each in chunk])
+        rows.profile.extend([readers[each.profile_id] for each in chunk])
+        rows.tenths.extend([each.tenths for each in chunk])
+        rows.request.extend([each.request_id for each in chunk])
+        rows.turn.extend([at_turn[each.article_id, each.day] for each in chunk])
+        rows.completion.extend(pool.spool.put(said))
+        pool.digests += b"".join(
+            [pair_digest(digest_of[each.article_id, each.day], text) for each, text in zip(chunk, said, strict=True)]
+        )
 
-    def _tokens(
-        self, chunk: Sequence[Source], turns: Mapping[tuple[str, str | None], str], completions: Sequence[str]
-    ) -> list[tuple[int, int]]:
-        """Return the tokens of each pair's article turn, and of its completion with the end of the turn."""
-        if self.limit is None:
-            return []
-        of_turn = dict(zip(turns, self.limit.count(list(turns.values())), strict=True))
-        said = self.limit.count([completion + END_OF_TURN for completion in completions])
-        return [(of_turn[each.article_id, each.day], tokens) for each, tokens in zip(chunk, said, strict=True)]
+    def _within_limit(
+        self,
+        limit: Limit,
+        chunk: Sequence[Source],
+        turns: Mapping[tuple[str, str | None], str],
+        completions: Sequence[str],
+    ) -> tuple[list[Source], list[str]]:
+        """Set aside the pairs that are too long and keep the others' lengths; return those and their completions."""
+        of_turn = dict(zip(turns, limit.count(list(turns.values())), strict=True))
+        said = limit.count([completion + END_OF_TURN for completion in completions])
+        kept: tuple[list[Source], list[str]] = [], []
+        for each, completion, tokens in zip(chunk, completions, said, strict=True):
+            turn = of_turn[each.article_id, each.day]
+            # any wording may be chosen, so the longest counts
+            whole = max(self.pool.system_tokens[self.readers[each.profile_id]]) + turn + tokens
+            if whole > limit.tokens:
+                self.pool.aside.setdefault("over_long", Aside()).add(each, self.split(each), tokens=whole)
+                continue
+            self.pool.rows.turn_tokens.append(turn)
+            self.pool.rows.said_tokens.append(tokens)
+            kept[0].append(each)
+            kept[1].append(completion)
+        return kept
 
-    def _place(self, article_id: str, split: Split, turn: str) -> int:
-        place = self.places.get(article_id)
-        if place is None:
-            place = self.places[article_id] = len(self.pool.article_ids)
-            self.pool.article_ids.append(article_id)
-            self.pool.held_out.append(split == "eval")
-            self.pool.texts.append(_same_text(turn))
-        return place
+    def _place(self, article_id: str, split: Split, turn: str) -> None:
+        self.places[article_id] = len(self.pool.article_ids)
+        self.pool.article_ids.append(article_id)
+        self.pool.held_out.append(split == "eval")
+        self.pool.texts.append(_same_text(turn))
 
 
 def _same_text(turn: str) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import tempfile
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from itertools import accumulate
 from pathlib import Path
 
 from stratos_tui.errors import StratosError
@@ -15,7 +16,7 @@ from stratos_tui.errors import StratosError
 class Spool:
     """Texts by their place, in a nameless file in ``folder`` that goes with the process, however that ends.
 
-    Write first, then read: what is put after the first :meth:`get` is not seen.
+    Write first, then read: what is put after the first :meth:`read` is not seen.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -26,29 +27,35 @@ class Spool:
         self._starts = array("q", [0])
         self._reading = False
 
-    def put(self, text: bytes) -> int:
-        """Keep a text and return its place.
+    def put(self, texts: Sequence[bytes]) -> range:
+        """Keep texts and return their places.
 
         Raises:
             StratosError: the disk is full.
         """
+        first = len(self._starts) - 1
         with _explained():
-            self._file.write(text)
-        self._starts.append(self._starts[-1] + len(text))
-        return len(self._starts) - 2
+            self._file.write(b"".join(texts))
+        self._starts.extend(list(accumulate(map(len, texts), initial=self._starts[-1]))[1:])
+        return range(first, first + len(texts))
 
-    def get(self, place: int) -> str:
-        """Return the text at a place.
+    def read(self, places: Sequence[int]) -> list[str]:
+        """Return the texts at rising places, with everything between them read at once.
 
         Raises:
             StratosError: the disk is full.
         """
+        if not places:
+            return []
         if not self._reading:
             with _explained():
                 self._file.flush()
             self._reading = True
-        start = self._starts[place]
-        return os.pread(self._file.fileno(), self._starts[place + 1] - start, start).decode()
+        starts, begin = self._starts, self._starts[places[0]]
+        size = starts[places[-1] + 1] - begin
+        with _explained():
+            whole = os.pread(self._file.fileno(), size, begin)
+        return [whole[starts[at] - begin : starts[at + 1] - begin].decode() for at in places]
 
     def close(self) -> None:
         """Let go of the file."""

@@ -13,9 +13,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date
+from itertools import count as count_from
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from stratos_tui.errors import StratosError
 from stratos_tui.records import Split
@@ -23,18 +24,16 @@ from stratos_tui.store.db import BUSY_SECONDS, Store, code_version, now
 
 PAGE = 2_000
 """Rows read, or written in one transaction, at a time: a build is never held in memory."""
+NO_TEXT = -1
+"""The place of a system turn that stands in its row's other turn."""
 
 _CHECKPOINT_PAGES = 16_000
 _LOOK_SECONDS = 0.1
 _COLUMNS = "split, position, article_id, profile_id, request_id, repeat, wording, tenths, prompt, completion, weight"
-_INSERT = (
-    f"INSERT INTO dataset_examples (dataset_id, {_COLUMNS})"  # noqa: S608
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-)
 _OLDER = (
     "SELECT DISTINCT e.request_id AS id, p.digest AS profile_digest,"
     " coalesce(a.fetched, a.published, json_extract(d.params, '$.undated')) AS reference_date"
-    " FROM dataset_examples e JOIN datasets d ON d.id = e.dataset_id JOIN articles a ON a.id = e.article_id"
+    " FROM dataset_rows e JOIN datasets d ON d.id = e.dataset_id JOIN articles a ON a.id = e.article_id"
     " JOIN profiles p ON p.id = e.profile_id WHERE e.request_id < 0"
 )
 """Rows that no request made: an older row is judged on its article's day, else on the one that the build says."""
@@ -62,6 +61,18 @@ class DatasetRow:
     weight: float = 1.0
 
 
+LaidRow = tuple[Split, int, str, str, int, int, int, int, float, int, int, int]
+"""A row whose text stands apart, as it is stored: split, position, article, profile, request, repeat, wording, tenths,
+weight, and the places of its prompt's system turn, of the article's turn, and of its completion."""
+
+
+class Part(NamedTuple):
+    """What is written in one transaction: texts by their place in the build, and rows that refer to places."""
+
+    texts: Sequence[tuple[int, str]]
+    rows: Sequence[LaidRow]
+
+
 @dataclass(frozen=True, slots=True)
 class Dataset:
     """What a build was made from and holds; its rows are read by :func:`rows`."""
@@ -85,9 +96,14 @@ class Asked:
     reference_date: date
 
 
-def add(
+def add(store: Store, rows: Iterable[DatasetRow], **about: Any) -> int:
+    """Store a build of whole rows; see :func:`add_parts`."""
+    return add_parts(store, _parts_of(rows), **about)
+
+
+def add_parts(
     store: Store,
-    rows: Iterable[DatasetRow],
+    parts: Iterable[Part],
     *,
     digest: str,
     order_digest: str,
@@ -98,8 +114,9 @@ def add(
 ) -> int:
     """Store a build whole and return its id; a build with the same digest is found, not stored again.
 
-    Rows are written in short transactions, so that others get their turn, under an id that no build has yet: nobody
-    sees them until the build's own row comes last. What a build that was killed left behind goes with the next one.
+    A text that rows share is stored once. Parts are written in short transactions, so that others get their turn, under
+    an id that no build has yet: nobody sees them until the build's own row comes last. What a build that was killed
+    left behind goes with the next one.
 
     Raises:
         StratosError: another process builds for too long, or the file cannot be written; nothing is left behind.
@@ -111,15 +128,14 @@ def add(
             return known
         dataset_id = int(connection.execute("SELECT coalesce(max(id), 0) + 1 FROM datasets").fetchone()[0])
         connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
-        coming = iter(rows)
         try:
-            # one thread writes while this one makes the next rows: SQLite works outside Python's lock
+            # one thread writes while this one makes the next part: SQLite works outside Python's lock
             with ThreadPoolExecutor(1) as writer:
                 under_way: Future[None] | None = None
-                while chunk := [_values(dataset_id, row) for row in islice(coming, PAGE)]:
+                for part in parts:
                     if under_way is not None:
                         under_way.result()
-                    under_way = writer.submit(_write, connection, chunk)
+                    under_way = writer.submit(_write, connection, dataset_id, part)
                 if under_way is not None:
                     under_way.result()
             connection.execute("PRAGMA synchronous = FULL")
@@ -190,9 +206,7 @@ def row(store: Store, dataset_id: int, split: Split, position: int) -> DatasetRo
 
 def count(store: Store, dataset_id: int, split: Split) -> int:
     """Return how many rows a split has."""
-    return int(
-        store.value("SELECT count(*) FROM dataset_examples WHERE dataset_id = ? AND split = ?", (dataset_id, split))
-    )
+    return int(store.value("SELECT count(*) FROM dataset_rows WHERE dataset_id = ? AND split = ?", (dataset_id, split)))
 
 
 def order_digest(rows: Iterable[DatasetRow]) -> str:
@@ -224,7 +238,7 @@ def reference_dates(store: Store, dataset_id: int) -> dict[int, date]:
     """Return the day that each request of a build, or older row in its place, was judged on."""
     found = store.rows(
         "SELECT id, reference_date FROM requests WHERE id IN"
-        " (SELECT request_id FROM dataset_examples WHERE dataset_id = ?)",
+        " (SELECT request_id FROM dataset_rows WHERE dataset_id = ?)",
         (dataset_id,),
     )
     found += store.rows(_OLDER + " AND e.dataset_id = ?", (dataset_id,))
@@ -272,32 +286,40 @@ def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 def _sweep(connection: sqlite3.Connection) -> None:
-    """Remove rows that belong to no build: their builder died, since only one builds at a time."""
-    while True:
-        orphan = connection.execute(
-            "SELECT dataset_id, split, position FROM dataset_examples WHERE dataset_id ="
-            " (SELECT max(dataset_id) FROM dataset_examples) AND dataset_id NOT IN (SELECT id FROM datasets)"
-            " ORDER BY split, position LIMIT 1"
-        ).fetchone()
-        if orphan is None:
-            return
-        with _transaction(connection):
-            connection.execute(
-                "DELETE FROM dataset_examples WHERE dataset_id = ? AND split = ? AND position < ?",
-                (orphan[0], orphan[1], orphan[2] + PAGE),
-            )
+    """Remove what belongs to no build: its builder died, since only one builds at a time."""
+    for table, page in (("dataset_rows", "split, position"), ("dataset_texts", "place")):
+        newest = f"SELECT max(dataset_id) FROM {table}"  # noqa: S608
+        while (last := connection.execute(newest).fetchone()[0]) is not None:
+            if connection.execute("SELECT 1 FROM datasets WHERE id = ?", (last,)).fetchone():
+                break
+            with _transaction(connection):
+                connection.execute(
+                    f"DELETE FROM {table} WHERE dataset_id = ?1 AND ({page}) IN"  # noqa: S608
+                    f" (SELECT {page} FROM {table} WHERE dataset_id = ?1 ORDER BY {page} LIMIT ?2)",
+                    (last, PAGE),
+                )
 
 
-def _write(connection: sqlite3.Connection, chunk: list[tuple[object, ...]]) -> None:
+def _write(connection: sqlite3.Connection, dataset_id: int, part: Part) -> None:
+    texts = f"INSERT INTO dataset_texts VALUES ({dataset_id:d}, ?, ?)"  # noqa: S608
+    rows = f"INSERT INTO dataset_rows VALUES ({dataset_id:d}, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
     with _transaction(connection):
-        connection.executemany(_INSERT, chunk)
+        connection.executemany(texts, part.texts)
+        connection.executemany(rows, part.rows)
 
 
-def _values(dataset_id: int, row: DatasetRow) -> tuple[object, ...]:
-    return (
-        *(dataset_id, row.split, row.position, row.article_id, row.profile_id, row.request_id, row.repeat),
-        *(row.wording, row.tenths, row.prompt, row.completion, row.weight),
-    )
+def _parts_of(rows: Iterable[DatasetRow]) -> Iterator[Part]:
+    """Lay whole rows apart, without looking for texts that they share."""
+    coming, place = iter(rows), count_from(0, 2)
+    while chunk := list(islice(coming, PAGE)):
+        texts: list[tuple[int, str]] = []
+        laid: list[LaidRow] = []
+        for row in chunk:
+            at = next(place)
+            texts += (at, row.prompt), (at + 1, row.completion)
+            ids = row.split, row.position, row.article_id, row.profile_id, row.request_id
+            laid.append((*ids, row.repeat, row.wording, row.tenths, row.weight, NO_TEXT, at, at + 1))
+        yield Part(texts, laid)
 
 
 def _dataset(row: sqlite3.Row) -> Dataset:

@@ -472,11 +472,73 @@ def m004_training(db: Database) -> None:
         db.execute(statement)
 
 
+_M005 = """
+-- a build's texts, each once: many rows share a system turn, some an article's turn, repeats a completion
+CREATE TABLE dataset_texts (
+  dataset_id INTEGER NOT NULL REFERENCES datasets (id) ON DELETE CASCADE,
+  place INTEGER NOT NULL,
+  text TEXT NOT NULL,
+  PRIMARY KEY (dataset_id, place)
+) STRICT;
+
+-- system, turn and completion are places; a system of -1 has no text, its turn is the whole prompt
+CREATE TABLE dataset_rows (
+  dataset_id INTEGER NOT NULL REFERENCES datasets (id) ON DELETE CASCADE,
+  split TEXT NOT NULL CHECK (split IN ('train', 'eval')),
+  position INTEGER NOT NULL,
+  article_id TEXT NOT NULL,
+  profile_id TEXT NOT NULL,
+  request_id INTEGER NOT NULL,
+  repeat INTEGER NOT NULL,
+  wording INTEGER NOT NULL,
+  tenths INTEGER NOT NULL CHECK (tenths BETWEEN 0 AND 100),
+  weight REAL NOT NULL,
+  system INTEGER NOT NULL,
+  turn INTEGER NOT NULL,
+  completion INTEGER NOT NULL,
+  PRIMARY KEY (dataset_id, split, position)
+) STRICT, WITHOUT ROWID;
+
+CREATE TEMP TABLE apart AS SELECT e.*, instr(prompt, '<|im_start|>user' || char(10)) AS user FROM dataset_examples e;
+UPDATE apart SET user = 1 WHERE user = 0;
+INSERT INTO dataset_texts SELECT dataset_id, row_number() OVER (PARTITION BY dataset_id ORDER BY text) - 1, text FROM (
+  SELECT dataset_id, substr(prompt, 1, user - 1) AS text FROM apart
+  UNION SELECT dataset_id, substr(prompt, user) FROM apart
+  UNION SELECT dataset_id, completion FROM apart
+);
+CREATE INDEX dataset_texts_by_text ON dataset_texts (dataset_id, text);
+INSERT INTO dataset_rows SELECT a.dataset_id, a.split, a.position, a.article_id, a.profile_id, a.request_id, a.repeat,
+  a.wording, a.tenths, a.weight, s.place, t.place, c.place FROM apart a
+  JOIN dataset_texts s ON s.dataset_id = a.dataset_id AND s.text = substr(a.prompt, 1, a.user - 1)
+  JOIN dataset_texts t ON t.dataset_id = a.dataset_id AND t.text = substr(a.prompt, a.user)
+  JOIN dataset_texts c ON c.dataset_id = a.dataset_id AND c.text = a.completion;
+DROP INDEX dataset_texts_by_text;
+DROP TABLE apart;
+DROP TABLE dataset_examples;
+
+-- the rows with their text, as they are trained on
+CREATE VIEW dataset_examples AS
+  SELECT r.dataset_id, r.split, r.position, r.article_id, r.profile_id, r.request_id, r.repeat, r.wording, r.tenths,
+    coalesce(s.text, '') || t.text AS prompt, c.text AS completion, r.weight
+  FROM dataset_rows r
+  LEFT JOIN dataset_texts s ON s.dataset_id = r.dataset_id AND s.place = r.system
+  LEFT JOIN dataset_texts t ON t.dataset_id = r.dataset_id AND t.place = r.turn
+  LEFT JOIN dataset_texts c ON c.dataset_id = r.dataset_id AND c.place = r.completion;
+"""
+
+
+def m005_texts_once(db: Database) -> None:
+    """A build's texts once each instead of in every row: a fifth of the space and of the time that writing takes."""
+    for statement in _statements(_M005):
+        db.execute(statement)
+
+
 MIGRATIONS: list[Callable[[Database], None]] = [
     m001_phases,
     m002_distillation,
     m003_ledger_by_request,
     m004_training,
+    m005_texts_once,
 ]
 
 

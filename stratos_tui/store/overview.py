@@ -194,7 +194,7 @@ def _dataset(store: Store) -> PhaseState:
     splits = dict(
         tuple(row)
         for row in store.rows(
-            "SELECT split, count(*) FROM dataset_examples WHERE dataset_id = ? GROUP BY split", (newest["id"],)
+            "SELECT split, count(*) FROM dataset_rows WHERE dataset_id = ? GROUP BY split", (newest["id"],)
         )
     )
     train, held = splits.get("train", 0), splits.get("eval", 0)

@@ -123,8 +123,8 @@ _LISTINGS: Mapping[str, _Spec] = {
         ids=("d.id",),
         key="d.id",
         columns="d.id, d.digest, d.teacher, d.params, d.summary, d.created_at,"
-        " (SELECT count(*) FROM dataset_examples e WHERE e.dataset_id = d.id AND e.split = 'train') AS train,"
-        " (SELECT count(*) FROM dataset_examples e WHERE e.dataset_id = d.id AND e.split = 'eval') AS eval",
+        " (SELECT count(*) FROM dataset_rows e WHERE e.dataset_id = d.id AND e.split = 'train') AS train,"
+        " (SELECT count(*) FROM dataset_rows e WHERE e.dataset_id = d.id AND e.split = 'eval') AS eval",
         filter=like("d.digest", "d.teacher"),
         orders={"newest": "d.id DESC", "oldest": "d.id"},
     ),

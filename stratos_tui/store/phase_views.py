@@ -153,8 +153,8 @@ def rejection_counts(store: Store) -> dict[str, int]:
 def curriculum(store: Store, dataset_id: int, buckets: int) -> list[float]:
     """Return the mean distance from 5.0, in tenths, of ``buckets`` parts of a build's training rows, first to last."""
     rows = store.rows(
-        "SELECT avg(abs(tenths - 50)) AS far FROM dataset_examples WHERE dataset_id = ?1 AND split = 'train'"
-        " GROUP BY position * ?2 / (SELECT count(*) FROM dataset_examples WHERE dataset_id = ?1 AND split = 'train')"
+        "SELECT avg(abs(tenths - 50)) AS far FROM dataset_rows WHERE dataset_id = ?1 AND split = 'train'"
+        " GROUP BY position * ?2 / (SELECT count(*) FROM dataset_rows WHERE dataset_id = ?1 AND split = 'train')"
         " ORDER BY min(position)",
         (dataset_id, buckets),
     )

@@ -144,8 +144,9 @@ def test_a_folder_that_cannot_be_written_is_one_clear_error(store: Store) -> Non
 def test_text_waits_on_disk_and_leaves_no_file(tmp_path: Path) -> None:
     spool = Spool(tmp_path)
     texts = ["one", "", "zwei ü 三", "x" * 100_000]
-    places = [spool.put(text.encode()) for text in texts]
-    assert [spool.get(place) for place in reversed(places)] == texts[::-1]
+    places = [*spool.put([text.encode() for text in texts[:2]]), *spool.put([text.encode() for text in texts[2:]])]
+    assert [spool.read([place]) for place in reversed(places)] == [[text] for text in reversed(texts)]
+    assert spool.read(places[::2]) == texts[::2]
     assert not list(tmp_path.iterdir())
     spool.close()
     with pytest.raises(StratosError, match="missing: cannot be written"):
@@ -162,7 +163,7 @@ signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
 spool = Spool(Path(sys.argv[1]))
 try:
-    spool.get(spool.put(b"x" * 5000))
+    spool.read(spool.put([b"x" * 5000]))
 except StratosError as error:
     print(error)
 spool.close()

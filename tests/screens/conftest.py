@@ -300,9 +300,12 @@ def _build(connection: sqlite3.Connection, accepted: list[tuple[sqlite3.Row, int
     order = {"train": 0, "eval": 0}
     for pair, request in sorted(accepted, key=lambda item: -abs(item[0]["tenths"] - 50)):
         split = pair["split"]
+        prompt = f"<|im_start|>system\n{pair['role']}<|im_end|>\n<|im_start|>user\n{pair['title']}<|im_end|>\n"
+        for place, text in ((2 * request, prompt), (2 * request + 1, _answer_text(pair, 0))):
+            _put(connection, "dataset_texts", dataset_id=dataset, place=place, text=text)
         _put(
             connection,
-            "dataset_examples",
+            "dataset_rows",
             dataset_id=dataset,
             split=split,
             position=order[split],
@@ -310,8 +313,10 @@ def _build(connection: sqlite3.Connection, accepted: list[tuple[sqlite3.Row, int
             profile_id=pair["profile_id"],
             request_id=request,
             tenths=pair["tenths"],
-            prompt=f"<|im_start|>system\n{pair['role']}<|im_end|>\n<|im_start|>user\n{pair['title']}<|im_end|>\n",
-            completion=_answer_text(pair, 0),
+            weight=1.0,
+            system=-1,
+            turn=2 * request,
+            completion=2 * request + 1,
         )
         order[split] += 1
     return dataset

@@ -19,6 +19,7 @@ from stratos_tui.app import StratosApp
 from stratos_tui.errors import StratosError
 from stratos_tui.store import datasets
 from stratos_tui.store.db import Store
+from tests.builds import change
 
 Settle = Callable[[Pilot[None]], Awaitable[None]]
 Until = Callable[[Pilot[None], Callable[[], object]], Awaitable[None]]
@@ -50,11 +51,11 @@ def cells(app: StratosApp) -> list[str]:
 async def test_the_lens_tells_what_carries_loss_by_sign_and_goes_to_any_example(
     prepared: Store, app: StratosApp, settle: Settle, until: Until
 ) -> None:
-    with prepared.write() as connection:
-        connection.execute(
-            "UPDATE dataset_examples SET prompt = ? WHERE split = 'train' AND position = 2",
-            (f"<|im_start|>user\n{HOSTILE}<|im_end|>\n",),
-        )
+    change(
+        prepared,
+        "UPDATE dataset_examples SET prompt = ? WHERE split = 'train' AND position = 2",
+        f"<|im_start|>user\n{HOSTILE}<|im_end|>\n",
+    )
     of = datasets.count(prepared, 1, "train")
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.press("7")

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from stratos_tui.dataset.lengths import SPLITS
 from stratos_tui.errors import StratosError
+from stratos_tui.store import datasets, jobs, migrations
 from stratos_tui.store import db as db_module
-from stratos_tui.store import jobs, migrations
 from stratos_tui.store.db import Store, open_store
 
 if TYPE_CHECKING:
@@ -157,6 +158,35 @@ def test_a_migration_that_fails_changes_nothing(tmp_path: Path, monkeypatch: pyt
         open_store(path)
     monkeypatch.undo()
     assert open_store(path).value("SELECT count(*) FROM sqlite_master WHERE name = 'half'") == 0
+
+
+def test_builds_from_before_texts_were_shared_read_as_they_did(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "s.db"
+    monkeypatch.setattr(db_module, "MIGRATIONS", migrations.MIGRATIONS[:4])
+    old = open_store(path)
+    chat = "<|im_start|>system\n{}<|im_end|>\n<|im_start|>user\n{}<|im_end|>\n<|im_start|>assistant\n"
+    prompts = [chat.format("one", "a"), chat.format("one", "b"), chat.format("two", "a"), "no turns at all"]
+    rows = [("train", at, prompt, f"said {at % 2}", 1.0 + at) for at, prompt in enumerate(prompts)]
+    rows += [("eval", 0, prompts[0], "said 0", 1.0)]
+    with old.write() as connection:
+        for dataset in (1, 2):
+            connection.execute(
+                "INSERT INTO datasets VALUES (?, ?, 'o', 't', '{}', '{}', 'p', '', '')", (dataset, f"digest {dataset}")
+            )
+            connection.executemany(
+                "INSERT INTO dataset_examples VALUES (?, ?, ?, 'a', 'p', 1, 0, 0, 10, ?, ?, ?)",
+                [(dataset, *row) for row in rows],
+            )
+    old.close()
+    monkeypatch.undo()
+    new = open_store(path)
+    for dataset in (1, 2):
+        found = [row for split in SPLITS for row in datasets.rows(new, dataset, split)]
+        assert [(row.split, row.position, row.prompt, row.completion, row.weight) for row in found] == rows
+    # two systems and none, two turns and one without a system, two completions; in each build
+    assert new.value("SELECT count(*) FROM dataset_texts") == 2 * (3 + 3 + 2)
+    assert datasets.row(new, 2, "train", 3) == found[3]
+    new.close()
 
 
 def test_a_full_disk_is_one_clear_error_and_keeps_what_was_stored(store: Store) -> None:

@@ -29,6 +29,7 @@ pytest.importorskip("trl", reason="the training stack is not installed")
 
 from stratos_tui.training import preflight, preflight_machine, preflight_tokens
 from stratos_tui.training import sizes as size_of
+from tests.builds import change
 
 
 @pytest.fixture(scope="module")
@@ -58,11 +59,6 @@ def checked(store: Store, base: Path, **settings: object) -> dict[str, Check]:
 
 def failed(store: Store, base: Path, **settings: object) -> set[str]:
     return {name for name, check in checked(store, base, **settings).items() if not check.ok}
-
-
-def change(store: Store, sql: str) -> None:
-    with store.write() as connection:
-        assert connection.execute(sql).rowcount > 0
 
 
 def trl_trainer(rows: Sequence[DatasetRow], tokenizer: Any, folder: Path, **settings: Any) -> Any:

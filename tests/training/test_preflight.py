@@ -17,6 +17,7 @@ from stratos_tui.store import datasets, profiles
 from stratos_tui.store.db import Store
 from stratos_tui.training.check import NAMES, Check
 from stratos_tui.training.preflight import preflight
+from tests.builds import change
 
 pytestmark = pytest.mark.usefixtures("stack")
 
@@ -43,12 +44,6 @@ def base_file(rows: list[datasets.DatasetRow], tmp_path_factory: pytest.TempPath
 @pytest.fixture
 def base(base_file: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(base_file, tmp_path / "base"))
-
-
-def change(store: Store, sql: str, *values: object) -> None:
-    """Make a build other than it was built."""
-    with store.write() as connection:
-        assert connection.execute(sql, values).rowcount > 0
 
 
 def checked(store: Store, base: str = "nano", overrides: dict[str, object] | None = None) -> dict[str, Check]:
