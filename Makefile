@@ -12,7 +12,7 @@ run: $(VENV)/.ready
 	else $(BIN)/stratos pipeline --db "$(DB)"; fi
 
 test: $(VENV)/.ready lint
-	$(BIN)/python -m pytest --durations=15
+	$(BIN)/python -m pytest --numprocesses logical --dist loadfile --durations=15
 
 lint: $(VENV)/.ready
 	$(BIN)/ruff check .

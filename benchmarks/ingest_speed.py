@@ -3,7 +3,8 @@
 Run ``python -m benchmarks.ingest_speed [ANSWERS] [BATCH_SIZE]`` (a hundred thousand in batches of ten thousand by
 default). The lines are the rubric's answers to the shipped pairs, 6 % of them bad in the rehearsal's ways, under
 varied ids. A process of their own serves them over the real protocol; another takes them in through
-``stratos_tui.distill.ingest``, as a command does; and this one meanwhile presses keys in a table over the same store.
+``stratos_tui.distill.ingest``, as a command does; and this one meanwhile holds keys down, one after the other, in a
+table over the same store.
 Compared, in the same run, with a loop that only parses each line and looks for the score.
 """
 
@@ -28,6 +29,7 @@ from typing import Any
 from screens.widgets.virtual_table import VirtualTable
 from stratos_tui.digests import profile_digest
 from stratos_tui.distill.ingest import ingest
+from stratos_tui.distill.judging import dismiss
 from stratos_tui.distill.settings import DistillSettings
 from stratos_tui.prism.prompts import reference_date_of, teacher_user
 from stratos_tui.profiles.shipped import load_shipped, shipped_articles, shipped_profiles
@@ -47,6 +49,8 @@ from stratos_tui.teachers.wire import wire_id
 TARGET_SECONDS = 10.0
 """For a hundred thousand answers, on two cores."""
 DAY = date(2026, 11, 20)
+KEYS_A_SECOND = 30
+"""What a held key repeats at; pressing without a pause would take a core for itself."""
 MOST_KEYS = 2_000
 
 
@@ -185,6 +189,8 @@ def take(path: str, port: str) -> None:
     count = int(store.value("SELECT count(*) FROM judgements"))
     client.close()
     store.close()
+    # only a process that has ended is counted
+    dismiss()
     own, other = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     print(f"peak memory: {', '.join(memory)}; of the judging process {other.ru_maxrss / 1024:.0f} MB")
     print(f"processor: {own.ru_utime + own.ru_stime:.2f} s here, {other.ru_utime + other.ru_stime:.2f} s judging")
@@ -219,6 +225,7 @@ async def press_keys(path: Path, taker: subprocess.Popen[str]) -> list[float]:
         while taker.poll() is None and len(found) < MOST_KEYS:
             for key in ("j", "k", "pagedown", "pageup"):
                 found.append((await press(app, key))[0])
+                await asyncio.sleep(1 / KEYS_A_SECOND)
     store.close()
     return found
 

@@ -16,9 +16,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from stratos_tui.profiles.shipped import load_shipped, shipped_articles, shipped_profiles
 from stratos_tui.store.db import Store, open_store
+
+# a busy machine is slow to draw examples; where a change is judged, everybody is judged by the same ones
+settings.register_profile(
+    "suite", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize="CI" in os.environ
+)
+settings.load_profile("suite")
 
 DIE = """
 import os, signal

@@ -60,6 +60,11 @@ class Clerk:
         _say(self._process.stdin, list(request_ids))
         return [Judgement(*row) for row in _hear(self._process.stdout)]
 
+    @property
+    def alive(self) -> bool:
+        """Whether the process still runs."""
+        return self._process.poll() is None
+
     def close(self) -> None:
         """End the process."""
         self._process.kill()

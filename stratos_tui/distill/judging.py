@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 from types import TracebackType
 
 from stratos_tui.distill.clerk import Clerk, judge_stored
@@ -20,6 +21,8 @@ _MOST_WAITING = 3
 """Chunks that may wait for the other process: memory stays flat."""
 
 Keep = Callable[[list[Judgement]], None]
+_idle: dict[tuple[Path, Limits], Clerk] = {}
+"""The process that the last one left: starting one for every batch took half of the time that judging does."""
 
 
 class Judging:
@@ -30,7 +33,7 @@ class Judging:
 
     def __init__(self, store: Store, limits: Limits, keep: Keep, *, much: bool) -> None:
         self._store, self._limits, self._keep = store, limits, keep
-        self._clerk = Clerk(store.path, limits) if much else None
+        self._clerk = _clerk_for(store.path, limits) if much else None
         # one thread asks and waits, so that neither process ever waits for the other's full pipe
         self._thread = ThreadPoolExecutor(1)
         self._asked: deque[tuple[Sequence[int], Future[list[Judgement]]]] = deque()
@@ -65,7 +68,10 @@ class Judging:
                 self.finish()
         finally:
             self._thread.shutdown(cancel_futures=True)
-            if self._clerk is not None:
+            if self._clerk is not None and error is None:
+                _leave((self._store.path, self._limits), self._clerk)
+            elif self._clerk is not None:
+                # it may be in the middle of an answer that nobody waits for
                 self._clerk.close()
 
     def _take(self) -> None:
@@ -76,3 +82,24 @@ class Judging:
             # the other process is gone, which is no reason to stop: the same is done here
             verdicts = judge_stored(self._store, request_ids, self._limits)
         self._keep(verdicts)
+
+
+def dismiss() -> None:
+    """End the process that waits for more to judge, if there is one; it ends with this one anyway."""
+    for key in [*_idle]:
+        if (left := _idle.pop(key, None)) is not None:
+            left.close()
+
+
+def _clerk_for(path: Path, limits: Limits) -> Clerk:
+    left = _idle.pop((path, limits), None)
+    if left is not None and left.alive:
+        return left
+    return Clerk(path, limits)
+
+
+def _leave(key: tuple[Path, Limits], clerk: Clerk) -> None:
+    """Keep a process for whoever judges next; one waits at most."""
+    dismiss()
+    if clerk.alive:
+        _idle[key] = clerk

@@ -135,12 +135,15 @@ def _text(content: Any) -> str:
 
 
 def _usage(usage: Any) -> Usage:
+    if not isinstance(usage, dict):
+        return Usage()
+    get = usage.get
     return Usage(
-        tokens_in=count(at(usage, "input_tokens")),
-        cache_write=count(at(usage, "cache_creation_input_tokens")),
-        cache_read=count(at(usage, "cache_read_input_tokens")),
-        tokens_out=count(at(usage, "output_tokens")),
-        thinking=count(at(at(usage, "output_tokens_details"), "thinking_tokens")),
+        tokens_in=count(get("input_tokens")),
+        cache_write=count(get("cache_creation_input_tokens")),
+        cache_read=count(get("cache_read_input_tokens")),
+        tokens_out=count(get("output_tokens")),
+        thinking=count(at(get("output_tokens_details"), "thinking_tokens")),
     )
 
 

@@ -19,7 +19,9 @@ import pytest
 from stratos_tui.digests import profile_digest
 from stratos_tui.distill.ingest import ingest
 from stratos_tui.distill.judge import judge, state_of
-from stratos_tui.distill.judging import CHUNK, MUCH
+from stratos_tui.distill.judging import CHUNK, MUCH, dismiss
+from stratos_tui.distill.rejudge import rejudge
+from stratos_tui.distill.rulebook import Limits
 from stratos_tui.distill.settings import DistillSettings
 from stratos_tui.distill.switches import rules_of
 from stratos_tui.prism import rubric
@@ -39,7 +41,7 @@ from stratos_tui.teachers.wire import wire_id
 Serve = Callable[[list[str]], AbstractContextManager[tuple[BatchClient, str]]]
 
 DAY = date(2026, 11, 20)
-TOKEN = "0123456789ab"
+TOKEN, OTHER_TOKEN = "0123456789ab", "ba9876543210"
 PRICING = Pricing("claude-opus-5-5", "2026-11", simulated=True)
 HELD = 10_000_019
 """Held for each request, in nanodollars; a prime, so that shares of it are never whole."""
@@ -79,24 +81,25 @@ def serve() -> Serve:
     return served
 
 
-def ended_batch(store: Store, count: int) -> tuple[Batch, list[str]]:
-    """A batch of so many requests that has ended, and the lines of its results: the rubric's, every ninth a 5.0."""
+def ended_batch(store: Store, count: int, token: str = TOKEN) -> tuple[Batch, list[str]]:
+    """A batch of so many new requests that has ended, and the lines of its results: the rubric's, every ninth a 5.0."""
     pairs = [(article, profile) for article, _ in shipped_articles() for profile in shipped_profiles()]
+    begin = int(store.value("SELECT count(*) FROM requests"))
     wanted = [
         NewRequest(article.id, profile.id, at // len(pairs) + 1, f"{at:024d}-1", DAY, profile_digest(profile))
-        for at in range(count)
+        for at in range(begin, begin + count)
         for article, profile in [pairs[at % len(pairs)]]
     ]
     requests.plan(store, REHEARSAL, wanted, "prompt", "{}")
     ids = [each.id for each in requests.unsent(store, REHEARSAL)]
-    intent = Intent(REHEARSAL, "model", TOKEN, ids, "prompt", "{}", HELD * count)
+    intent = Intent(REHEARSAL, "model", token, ids, "prompt", "{}", HELD * count)
     batch_id = batches.intend(store, intent, PRICING, Caps())
     assert batch_id is not None
-    batches.submitted(store, batch_id, "remote")
+    batches.submitted(store, batch_id, f"remote {token}")
     batches.ended(store, batch_id, count, 0, 0, 0)
     texts: dict[int, str] = {}
     lines = []
-    for at, each in enumerate(wanted):
+    for at, each in enumerate(wanted, begin):
         article, profile = pairs[at % len(pairs)]
         if at % len(pairs) not in texts:
             said = rubric.answer(profile, article, DAY)
@@ -109,7 +112,7 @@ def ended_batch(store: Store, count: int) -> tuple[Batch, list[str]]:
             "usage": {"input_tokens": 700 + at, "output_tokens": 200, "cache_read_input_tokens": at % 7},
         }
         result = {"type": "succeeded", "message": message}
-        lines.append(json.dumps({"custom_id": wire_id(TOKEN, each.custom_id), "result": result}))
+        lines.append(json.dumps({"custom_id": wire_id(token, each.custom_id), "result": result}))
     return batches.in_flight(store, REHEARSAL)[0], lines
 
 
@@ -165,6 +168,25 @@ def test_many_are_judged_in_a_process_beside_this_one_as_they_are_in_it(seeded: 
     with serve(lines) as (client, _):
         ingest(seeded, client, batch, DistillSettings(), silent)
     check_whole(seeded, count)
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="finds the process in /proc")
+def test_batches_that_follow_each_other_are_judged_in_one_process(seeded: Store, serve: Serve) -> None:
+    dismiss()
+    seen = []
+    for token in (TOKEN, OTHER_TOKEN):
+        batch, lines = ended_batch(seeded, MUCH, token)
+        with serve(lines) as (client, _):
+            ingest(seeded, client, batch, DistillSettings(), silent)
+        seen.append(_children())
+    assert len(seen[0]) == 1
+    assert seen[1] == seen[0]
+    assert seeded.value("SELECT count(*) FROM judgements") == 2 * MUCH
+    # one that has died while it waited is not asked
+    os.kill(seen[0][0], signal.SIGKILL)
+    assert rejudge(seeded, silent, Limits(least_words=14))["judged"] == 2 * MUCH
+    dismiss()
+    assert _children() == []
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="finds the process to end in /proc")

@@ -66,7 +66,7 @@ def test_every_wording_of_shipped_pairs_is_the_same_bytes_three_ways(render_by_g
     assert [by_tokenizer(tokenizer, each, chat_template()) for each in turns] == ours
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     title=HOSTILE, body=HOSTILE, source=HOSTILE, role=HOSTILE, context=HOSTILE, tracked=st.lists(HOSTILE, max_size=3)
 )

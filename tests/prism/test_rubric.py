@@ -135,7 +135,7 @@ def test_the_same_place_beats_another_place() -> None:
 
 def test_something_to_act_on_beats_the_same_without() -> None:
     idle = change(
-        OPENING, title="Fjordlab speaks on whale acoustics in Bergen", body="A talk on sounds.", deadline=None
+        OPENING, title="Fjordlab speaks on whale acoustics in Bergen", body="A talk on sounds."
     )
     assert judge(BAKER, OPENING).tenths > judge(BAKER, idle).tenths
 
@@ -232,7 +232,7 @@ def test_an_expired_opportunity_is_low_whatever_matches(profile: Profile) -> Non
 
 
 def test_words_can_say_that_it_is_over() -> None:
-    closed = change(OPENING, body="Applications are closed. The post was in whale acoustics.", deadline=None)
+    closed = change(OPENING, body="Applications are closed. The post was in whale acoustics.")
     assert judge(BAKER, closed).signals.timely == "expired"
     assert band_of(judge(BAKER, closed).tenths) == "low"
 
@@ -256,7 +256,7 @@ def test_a_credible_source_supports_critical(source_type: str) -> None:
 
 
 def test_critical_needs_something_timely() -> None:
-    old = change(OPENING, deadline=None, published=TODAY - timedelta(days=400), title=OPENING.title + " now hiring")
+    old = change(OPENING, published=TODAY - timedelta(days=400), title=OPENING.title + " now hiring")
     assert judge(BAKER, old).tenths < 90
 
 
@@ -428,7 +428,7 @@ def check_answer(profile: Profile, article: Article, day: date) -> None:
     assert f"= {found.tenths / 10:.1f}." in found.trace
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.one_of(_PROFILES, st.just(BAKER), st.just(READER)),
     st.one_of(_ARTICLES, st.just(OPENING)),

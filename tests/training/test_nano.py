@@ -60,7 +60,7 @@ def test_digits_stand_alone_and_names_that_come_often_are_few_tokens(tokenizer: 
     assert len(tokenizer("SCORE: ")["input_ids"]) <= 4
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=60))
 @example("Zürich, São Paulo, 東京, ١٢٣, 👩🏽‍🚀 and e\u0301\n\n\t x  y ")
 @example("<think>\nPROFILE: x\n</think>\n\nSCORE: 9.5 | REASON: y<|im_end|>")
