@@ -21,9 +21,13 @@ from hypothesis import HealthCheck, settings
 from stratos_tui.profiles.shipped import load_shipped, shipped_articles, shipped_profiles
 from stratos_tui.store.db import Store, open_store
 
-# a busy machine is slow to draw examples; where a change is judged, everybody is judged by the same ones
 settings.register_profile(
-    "suite", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize="CI" in os.environ
+    "suite",
+    deadline=None,
+    # a busy machine is slow to draw; and what examples share of a fixture they are written to share
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+    # where changes are judged, all are judged by the same examples
+    derandomize="CI" in os.environ,
 )
 settings.load_profile("suite")
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stratos_tui.articles import rows
@@ -445,7 +445,7 @@ _FRAGMENTS = st.sampled_from(
 ).map(str.encode)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=80)
+@settings(max_examples=80)
 @given(st.lists(_FRAGMENTS | st.binary(max_size=12), max_size=12).map(b"".join), st.sampled_from([".jsonl", ".csv"]))
 def test_any_bytes_are_taken_refused_or_one_clear_error(
     tmp_path_factory: pytest.TempPathFactory, content: bytes, suffix: str

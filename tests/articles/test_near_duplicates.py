@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import combinations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stratos_tui.articles import near_duplicates
@@ -66,7 +66,6 @@ def test_it_can_be_stopped() -> None:
         near_duplicates.find([Article("a", "t", "b")], stop)
 
 
-@settings(deadline=None)
 @given(st.lists(st.lists(st.sampled_from("abcde"), max_size=12).map(" ".join), max_size=12))
 def test_the_index_finds_what_comparing_all_pairs_finds(bodies: list[str]) -> None:
     sets = []

@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stratos_tui.dataset.build import build
@@ -76,7 +76,7 @@ def contrasts(said: Sequence[tuple[str, int]]) -> int:
     return sum(a[0] == b[0] and abs(a[1] - b[1]) >= 20 for a, b in combinations(said, 2))
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25)
 @given(
     found=chosen_pairs,
     strategy=st.sampled_from(STRATEGIES),
@@ -171,7 +171,7 @@ def test_a_build_keeps_what_it_promises(
         assert dataset.order_digest == datasets.order_digest(train)
 
 
-@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10)
 @given(found=chosen_pairs, mixed=st.randoms(use_true_random=False))
 def test_the_same_examples_are_the_same_build_in_any_store(
     seeded_file: Path, hold_out: HoldOut, accept: Accept, found: dict[tuple[int, int], int], mixed: Random

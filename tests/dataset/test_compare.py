@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stratos_tui.dataset.build import build
@@ -77,7 +77,7 @@ def test_what_another_strategy_changes_is_told(seeded: Store, accept: Accept, sa
     assert after > before
 
 
-@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30)
 @given(one=built_pairs, two=built_pairs)
 def test_every_pair_is_counted_in_one_place(
     seeded_file: Path, one: dict[Pair, tuple[int, int, str, float]], two: dict[Pair, tuple[int, int, str, float]]

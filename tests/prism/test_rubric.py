@@ -134,9 +134,7 @@ def test_the_same_place_beats_another_place() -> None:
 
 
 def test_something_to_act_on_beats_the_same_without() -> None:
-    idle = change(
-        OPENING, title="Fjordlab speaks on whale acoustics in Bergen", body="A talk on sounds."
-    )
+    idle = change(OPENING, title="Fjordlab speaks on whale acoustics in Bergen", body="A talk on sounds.")
     assert judge(BAKER, OPENING).tenths > judge(BAKER, idle).tenths
 
 
