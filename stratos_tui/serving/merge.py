@@ -15,6 +15,7 @@ from stratos_tui.prism.modelfile import STOP_TOKENS, chat_template
 from stratos_tui.progress import Report
 from stratos_tui.serving import folders
 from stratos_tui.serving.probes import probes
+from stratos_tui.store import runs
 from stratos_tui.store.db import Store
 from stratos_tui.store.runs import Run
 
@@ -70,7 +71,7 @@ def merge(store: Store, run: Run, report: Report) -> tuple[Path, Merged]:
         return target, found
     report(0, 4, "merging: loading the weights in fp32")
     hide_progress_bars()
-    source = folders.weights_folder(store, run)
+    source = runs.model_folder(store, run.id)
     tokenizer = _tokenizer(source)
     prompts = [probe.prompt for probe in probes()]
     encoded = [tokenizer(prompt)["input_ids"] for prompt in prompts]

@@ -23,7 +23,7 @@ from stratos_tui.serving import folders, gguf, merge
 from stratos_tui.serving.ollama_server import OllamaServer, Reply, open_server
 from stratos_tui.serving.parity import ask_parity, explain
 from stratos_tui.serving.probes import Probe, probes
-from stratos_tui.store import models
+from stratos_tui.store import models, runs
 from stratos_tui.store.db import Store
 from stratos_tui.store.models import Model
 from stratos_tui.store.runs import Run
@@ -52,7 +52,7 @@ def publish_gguf(store: Store, run_id: int, name: str, converter: str | None, re
     Raises:
         StratosError: a step failed; what was whole before stays.
     """
-    run = folders.finished_run(store, run_id)
+    run = runs.finished(store, run_id)
     _check_name(name)
     folder = folders.serving_folder(store, run)
     with folders.alone(folder):
@@ -94,7 +94,7 @@ def publish_ollama(
         StratosError: a step could not be done; the model before stays current.
     """
     model = publish_gguf(store, run_id, name, converter, report)
-    run = folders.finished_run(store, run_id)
+    run = runs.finished(store, run_id)
     folder = folders.serving_folder(store, run)
     with folders.alone(folder), open_server(host) as server:
         version, tag = server.version(), tag_of(model)

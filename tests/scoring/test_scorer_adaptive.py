@@ -161,7 +161,7 @@ def test_a_student_is_a_finished_run_with_its_model(store: Store, tmp_path: Path
         store, [], digest="d", order_digest="o", teacher="rubric", params={}, summary={}, prompt_fingerprint="p"
     )
     run_id = runs.add(store, dataset_id, "nano", {}, "fingerprint")
-    with pytest.raises(StratosError, match="is queued, not done"):
+    with pytest.raises(StratosError, match=f"run {run_id} is queued, so it has no model yet"):
         find_scorer(store, f"student:{run_id}")
     folder = tmp_path / "run"
     runs.queue(store, run_id, str(folder))
@@ -172,6 +172,7 @@ def test_a_student_is_a_finished_run_with_its_model(store: Store, tmp_path: Path
     (folder / "model" / "config.json").write_text("{}")
     found = find_scorer(store, f"student:{run_id}", seed=3)
     assert (found.path, found.model, found.run_id, found.seed) == (folder / "model", "fingerprint", run_id, 3)
+    assert runs.model_folder(store, run_id) == found.path
     assert available(store) == ["rubric", f"student:{run_id}", "hf:PATH"]
     moved = Path(f"{store.path}.models") / f"run-{run_id}"
     moved.parent.mkdir()

@@ -285,7 +285,7 @@ def finish_run(store: Store) -> Callable[[Path], int]:
                 (number, f"digest {number}"),
             )
         run_id = runs.add(store, number, "nano", {}, f"fingerprint {number}")
-        folder = Path(f"{store.path}.models").resolve() / f"run-{run_id}"
+        folder = runs.folder_of(store, run_id)
         shutil.copytree(model, folder / "model")
         runs.queue(store, run_id, str(folder))
         runs.finish(store, run_id, "done", metrics=METRICS)

@@ -17,17 +17,17 @@ from stratos_tui.errors import StratosError
 from stratos_tui.progress import Canceled, silent
 from stratos_tui.serving import converter as converters
 from stratos_tui.serving import gguf_file
-from stratos_tui.serving.folders import finished_run
 from stratos_tui.serving.gguf import to_gguf
 from stratos_tui.serving.merge import Merged, merge
 from stratos_tui.store.db import Store
+from stratos_tui.store.runs import finished
 
 Finish = Callable[[Path], int]
 
 
 @pytest.fixture
 def merged(store: Store, finish_run: Finish, base_model: Path) -> tuple[Path, Merged]:
-    return merge(store, finished_run(store, finish_run(base_model)), silent)
+    return merge(store, finished(store, finish_run(base_model)), silent)
 
 
 def left(folder: Path) -> list[str]:
