@@ -54,7 +54,9 @@ class Scorer:
             return {"model": self.model}
         from dataclasses import asdict
 
-        return {**asdict(sampling()), "batch": BATCH, "model": self.model, "seed": self.seed, "style": self.style}
+        # an answer that was cut off once kept its score: what was stored then must not be found again
+        rules = {"batch": BATCH, "cut_off": "no score"}
+        return {**asdict(sampling()), **rules, "model": self.model, "seed": self.seed, "style": self.style}
 
     @property
     def row(self) -> ScorerRow:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from stratos_tui.errors import StratosError
-from stratos_tui.inference.local import STOP_TOKENS, Sampling, generate, load, stream
+from stratos_tui.inference.local import Generation, Sampling, generate, load, stream
+from stratos_tui.prism.modelfile import STOP_TOKENS
 from stratos_tui.prism.prompts import chatml
 
 if TYPE_CHECKING:
@@ -82,14 +83,18 @@ def test_a_shorter_prompt_is_padded_without_being_read_differently(model: LocalM
 def test_the_stream_yields_what_generate_returns(model: LocalModel) -> None:
     prompts, seeds = PROMPTS * 3, list(range(9))
     texts = [""] * len(prompts)
-    ended: list[int] = []
+    ended: dict[int, Generation] = {}
     for index, piece in stream(model, prompts, seeds, FLAT):
         assert index not in ended
-        texts[index] += piece
-        if not piece:
-            ended.append(index)
-    assert sorted(ended) == list(range(len(prompts)))
-    assert texts == [each.text for each in generate(model, prompts, seeds, FLAT)]
+        if isinstance(piece, str):
+            assert piece
+            texts[index] += piece
+        else:
+            ended[index] = piece
+    assert texts == [ended[index].text for index in range(len(prompts))]
+    assert {each.finished for each in ended.values()} == {True, False}
+    whole = generate(model, prompts, seeds, FLAT)
+    assert [replace(ended[index], seconds=0) for index in range(len(prompts))] == [replace(e, seconds=0) for e in whole]
 
 
 def test_an_answer_ends_with_its_stop_token_and_another_one_is_cut(model: LocalModel) -> None:

@@ -238,6 +238,13 @@ def test_a_prompt_that_is_too_long_fails_alone(shipped: Store, pairs: Pairs, tin
     assert without_latency(said[1:2]) == without_latency(alone)
 
 
+def test_an_answer_that_the_limit_cuts_has_no_score(shipped: Store, pairs: Pairs, endless_model: Path) -> None:
+    [said] = score_pairs(shipped, find_scorer(shipped, f"hf:{endless_model}"), pairs[:1])
+    assert said.raw.startswith("SCORE: 7.5 | REASON: so.\nSCORE: 7.5")
+    assert (said.tenths, said.error) == (None, "truncated: 640 tokens")
+    assert said.tokens_out == sampling().max_new_tokens
+
+
 KILLED = """
 import os, signal, sys
 from stratos_tui.scoring.scorer_adaptive import score_pairs
