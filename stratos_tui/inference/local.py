@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stratos_tui.errors import StratosError
+from stratos_tui.inference import memory
 from stratos_tui.prism.modelfile import STOP_TOKENS
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def load(path: Path) -> LocalModel:
     """Load a model's folder, or a DoRA adapter's folder with its base merged in: fp32 on a CPU, bf16 on a GPU.
 
     Raises:
-        StratosError: the folder holds no model that can be loaded.
+        StratosError: the folder holds no model that can be loaded, or there is too little memory for it.
     """
     import torch
     from safetensors import SafetensorError
@@ -80,6 +81,7 @@ def load(path: Path) -> LocalModel:
         raise StratosError(f"{path}: there is no model here")
     gpu = torch.cuda.is_available()
     try:
+        memory.need_memory(path)
         tokenizer = AutoTokenizer.from_pretrained(path)
         if (path / "adapter_config.json").is_file():
             from peft import AutoPeftModelForCausalLM

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from stratos_tui.errors import StratosError
+from stratos_tui.inference import memory
 from stratos_tui.inference.local import Generation, Sampling, generate, load, stream
 from stratos_tui.prism.modelfile import STOP_TOKENS
 from stratos_tui.prism.prompts import chatml
@@ -116,6 +117,17 @@ def test_an_answer_fills_the_context_at_most_and_a_prompt_that_leaves_no_room_is
     with pytest.raises(StratosError, match=f"leaves no room in a context of {CONTEXT}"):
         generate(model, ["Zürich " * CONTEXT], [1], SHORT)
     assert generate(model, [], [], SHORT) == []
+
+
+def test_a_model_that_memory_cannot_hold_is_refused_before_it_is_loaded(
+    folder: Path, model: LocalModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weights = model.model.num_parameters()
+    monkeypatch.setattr(memory, "free_memory", lambda: weights * 4)
+    with pytest.raises(StratosError, match=f"its {weights:,} weights in fp32 take"):
+        load(folder)
+    monkeypatch.setattr(memory, "free_memory", lambda: weights * 5)
+    assert load(folder).context == CONTEXT
 
 
 @pytest.mark.parametrize("broken", ["no folder", "no files", "no weights", "torn weights", "no end"])

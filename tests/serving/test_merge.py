@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections import namedtuple
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from stratos_tui.errors import StratosError
+from stratos_tui.inference import memory
 from stratos_tui.progress import silent
 from stratos_tui.serving.merge import MERGE_TOLERANCE, merge
 from stratos_tui.serving.probes import probes
@@ -18,6 +20,7 @@ from stratos_tui.store import runs
 from stratos_tui.store.db import Store
 from stratos_tui.store.runs import finished
 
+MODEL_FILE = "model.safetensors"
 Finish = Callable[[Path], int]
 
 
@@ -107,6 +110,26 @@ def test_a_full_disk_is_seen_before_anything_is_written(
     with pytest.raises(StratosError, match="free space and repeat"):
         merge(store, run, silent)
     assert not list((Path(run.folder) / "serving").glob("merged*"))
+
+
+def test_too_little_memory_is_seen_before_anything_is_loaded(
+    store: Store, finish_run: Finish, adapter: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from safetensors.torch import load_file
+
+    # of the base: the file holds no head where that is tied to the embeddings, and the adapter is not counted
+    config = json.loads((adapter / "adapter_config.json").read_text("utf-8"))
+    weights = sum(each.numel() for each in load_file(Path(config["base_model_name_or_path"]) / MODEL_FILE).values())
+    monkeypatch.setattr(memory, "free_memory", lambda: weights * 4 - 1)
+    run = finished(store, finish_run(adapter))
+    # whatever would be loaded cannot be
+    (Path(run.folder) / "model" / "adapter_model.safetensors").unlink()
+    with pytest.raises(StratosError, match=rf"its {weights:,} weights in fp32 take 0\.0 GB of memory and 0\.0 GB are"):
+        merge(store, run, silent)
+    assert not list((Path(run.folder) / "serving").glob("merged*"))
+    monkeypatch.setattr(memory, "free_memory", lambda: int(weights * 4 * 1.2))
+    with pytest.raises(StratosError, match="holds no model that can be loaded"):
+        merge(store, run, silent)
 
 
 def test_what_a_killed_attempt_left_is_no_model(store: Store, finish_run: Finish, base_model: Path) -> None:
