@@ -28,7 +28,7 @@ from stratos_tui.store.db import Store
 from stratos_tui.store.scores import ScoreKey
 
 if TYPE_CHECKING:
-    from stratos_tui.inference.local import LocalModel
+    from stratos_tui.inference.local import Generation, LocalModel
 
 RUBRIC_BATCH = 500
 """Pairs that the rubric scores between two commits and two reports: some tenths of a second."""
@@ -149,6 +149,12 @@ def read_answer(task: Task, raw: str, latency_ms: float, tokens_in: int, tokens_
     return Scored(*pair, answer.tenths, answer.reason, answer.trace, raw, "", latency_ms, tokens_in, tokens_out)
 
 
+def read_generation(task: Task, said: Generation) -> Scored:
+    """Parse what a local model generated; an answer that the limit cut has no score, as a served one."""
+    error = "" if said.finished else f"truncated: {said.tokens_out:,} tokens"
+    return read_answer(task, said.text, said.seconds * 1000, said.tokens_in, said.tokens_out, error)
+
+
 def pair_seed(seed: int, task: Task) -> int:
     """Return the seed of one pair's sampling, 0 to 2**31 - 1, by hash: the same whatever stands beside it."""
     digest = hashlib.sha256(f"sampling\0{seed}\0{task.article.id}\0{task.profile.id}".encode()).digest()
@@ -206,10 +212,7 @@ def _generate(model: LocalModel, scorer: Scorer, tasks: Sequence[Task]) -> list[
     prompts = [prompt_of(scorer, task) for task in tasks]
     seeds = [pair_seed(scorer.seed, task) for task in tasks]
     said = local.generate(model, prompts, seeds, sampling())
-    return [
-        read_answer(task, each.text, each.seconds * 1000, each.tokens_in, each.tokens_out)
-        for task, each in zip(tasks, said, strict=True)
-    ]
+    return [read_generation(task, each) for task, each in zip(tasks, said, strict=True)]
 
 
 def _by_rubric(task: Task) -> Scored:

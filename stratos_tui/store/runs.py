@@ -6,13 +6,17 @@ import json
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
+from stratos_tui.errors import StratosError
 from stratos_tui.records import Split
 from stratos_tui.store.db import Store, code_version, now
 from stratos_tui.store.jobs import process_alive
 
 RunState = Literal["queued", "running", "done", "failed", "stopped"]
+MODEL = "model"
+"""The folder of a finished run's model or adapter, inside the run's folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +79,45 @@ def get(store: Store, run_id: int) -> Run | None:
     """Return one run."""
     row = store.row("SELECT * FROM runs WHERE id = ?", (run_id,))
     return None if row is None else _run(row)
+
+
+def finished(store: Store, run_id: int) -> Run:
+    """Return a run that is done.
+
+    Raises:
+        StratosError: there is no such run, or it is not done.
+    """
+    run = get(store, run_id)
+    if run is None:
+        raise StratosError(f"there is no run {run_id}; `stratos train start` makes one")
+    if run.state != "done":
+        raise StratosError(f"run {run_id} is {run.state}, so it has no model yet; `stratos train watch --run {run_id}`")
+    return run
+
+
+def folder_of(store: Store, run_id: int) -> Path:
+    """Return where a run keeps its log, checkpoints, model and what is served of it: beside the store."""
+    return Path(f"{store.path}.models").resolve() / f"run-{run_id}"
+
+
+def model_folder(store: Store, run_id: int) -> Path:
+    """Return the folder of a finished run's model or adapter.
+
+    Raises:
+        StratosError: there is no such run, it is not done, or its model was moved or deleted.
+    """
+    run = finished(store, run_id)
+    # a store may have been moved with its models since the run recorded its folder, or without them
+    beside = folder_of(store, run_id)
+    for folder in (beside, Path(run.folder)):
+        if is_model(folder / MODEL):
+            return folder / MODEL
+    raise StratosError(f"run {run_id}: its model is not in {beside}; the folder was moved or deleted: restore it")
+
+
+def is_model(folder: Path) -> bool:
+    """Tell whether a folder looks like a model's, or like that of an adapter on one."""
+    return any((folder / name).is_file() for name in ("config.json", "adapter_config.json"))
 
 
 def load(store: Store) -> list[Run]:

@@ -19,33 +19,11 @@ from stratos_tui.store.db import Store
 from stratos_tui.training import bases
 from stratos_tui.training.recipes import NANO, Recipe, epochs_for, recipe_for
 
-MODEL = "model"
-"""The folder of a finished run's model, inside the run's folder."""
 LOG = "train.log"
 POLL_SECONDS = 0.3
 LOOK_SECONDS = 0.02
 """How long a lock may be held by somebody who only looks whether a process holds it."""
 LOG_TAIL_BYTES = 2_000
-
-
-def folder_of(store: Store, run_id: int) -> Path:
-    """Return where a run keeps its log, checkpoints and model."""
-    return Path(f"{store.path}.models").resolve() / f"run-{run_id}"
-
-
-def model_folder(store: Store, run_id: int) -> Path:
-    """Return the folder of a finished run's model.
-
-    Raises:
-        StratosError: there is no such run, or it is not done.
-    """
-    run = _known(store, run_id)
-    if run.state != "done":
-        raise StratosError(f"run {run_id} is {run.state}, so it has no model yet; `stratos train watch --run {run_id}`")
-    folder = folder_of(store, run_id) / MODEL
-    if not folder.is_dir():
-        raise StratosError(f"{folder}: the model of run {run_id} is gone; restore it, or train with another seed")
-    return folder
 
 
 def create(store: Store, dataset_id: int, base: str = NANO, overrides: Mapping[str, object] | None = None) -> int:
@@ -90,7 +68,7 @@ def resume(store: Store, run_id: int) -> None:
     """
     if _known(store, run_id).state == "done":
         return
-    folder = folder_of(store, run_id)
+    folder = runs.folder_of(store, run_id)
     lock = take_lock(folder)
     if lock is None:
         # whoever watches the run holds the lock for the moment of a look
@@ -151,9 +129,9 @@ def wait(store: Store, run_id: int, report: Report) -> runs.Run:
                 f" `stratos train resume --run {run_id}` goes on"
             )
         if run.state == "failed":
-            raise StratosError(f"run {run_id} failed: {run.error} (log: {folder_of(store, run_id) / LOG})")
+            raise StratosError(f"run {run_id} failed: {run.error} (log: {runs.folder_of(store, run_id) / LOG})")
         if not running:
-            tail = _last_words(folder_of(store, run_id) / LOG)
+            tail = _last_words(runs.folder_of(store, run_id) / LOG)
             error = f"its process died at step {run.step:,} ({tail})"
             runs.close_dead(store, run, error)
             raise StratosError(f"run {run_id}: {error}; start it again to go on from there")
@@ -162,7 +140,7 @@ def wait(store: Store, run_id: int, report: Report) -> runs.Run:
 
 def alive(store: Store, run_id: int) -> bool:
     """Tell whether a process is training a run: it holds the run's lock as long as it lives, and no longer."""
-    folder = folder_of(store, run_id)
+    folder = runs.folder_of(store, run_id)
     if not folder.is_dir():
         return False
     lock = take_lock(folder)

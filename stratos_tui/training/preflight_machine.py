@@ -7,10 +7,10 @@ import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stratos_tui.errors import StratosError
+from stratos_tui.inference import memory
 from stratos_tui.store.db import Store
 from stratos_tui.training import options, sizes
 from stratos_tui.training.check import Check
@@ -135,12 +135,7 @@ def free_memory(recipe: Recipe) -> tuple[int, str]:
         import torch
 
         return int(torch.cuda.mem_get_info()[0]), str(torch.cuda.get_device_name())
-    meminfo = Path("/proc/meminfo")
-    if meminfo.is_file():
-        fields = dict(line.split(":", 1) for line in meminfo.read_text("ascii").splitlines() if ":" in line)
-        if "MemAvailable" in fields:
-            return int(fields["MemAvailable"].split()[0]) * 1024, "CPU"
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"), "CPU"
+    return memory.free_memory(), "CPU"
 
 
 def _disk(store: Store, of: Sizes) -> Check:

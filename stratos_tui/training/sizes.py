@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from stratos_tui.prism.modelfile import Q8_0_BYTES
 from stratos_tui.training.recipes import NANO, Recipe
 
 if TYPE_CHECKING:
@@ -16,8 +17,6 @@ GRADIENT_BYTES = 4
 WEIGHT_BYTES = {"bf16": 2.0, "fp32": 4.0}
 FOUR_BIT_BYTES = 0.52
 """NF4 with double quantisation: half a byte, and 0.127 bits a weight for its constants (QLoRA, 2023, section 3)."""
-Q8_0_BYTES = 34 / 32
-"""GGUF Q8_0: 32 weights of one byte and one fp16 scale."""
 LAYER_BYTES = 34
 """Bytes a layer keeps for its backward pass, by token and hidden unit at 16 bits, without an attention matrix
 (Korthikanti et al., 2022, Reducing Activation Recomputation, equation 2)."""

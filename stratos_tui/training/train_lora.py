@@ -47,7 +47,7 @@ def main() -> None:
         # accelerate ends every process when one of them fails
         train(store, run)
         return
-    lock = launch.take_lock(launch.folder_of(store, run.id)) if given.lock is None else given.lock
+    lock = launch.take_lock(runs.folder_of(store, run.id)) if given.lock is None else given.lock
     if lock is None:
         sys.exit(f"run {run.id} is being trained by another process")
     runs.begin(store, run.id, os.getpid())
@@ -68,7 +68,7 @@ def train(store: Store, run: runs.Run) -> None:
     began = time.monotonic()
     dataset = datasets.get(store, run.dataset_id)
     assert dataset is not None
-    folder = launch.folder_of(store, run.id)
+    folder = runs.folder_of(store, run.id)
 
     # Settings
     recipe = from_params(run.params)
@@ -200,9 +200,9 @@ def train(store: Store, run: runs.Run) -> None:
     if trainer.seen.digest != expected:
         raise StratosError("the rows were not trained on in the curriculum's order; the run cannot be trusted")
     if device.num_processes > 1:
-        _save_together(trainer, folder / launch.MODEL, first)
+        _save_together(trainer, folder / runs.MODEL, first)
     else:
-        _save(folder / launch.MODEL, lambda target: _write_model(trainer.model, tokenizer, target))
+        _save(folder / runs.MODEL, lambda target: _write_model(trainer.model, tokenizer, target))
     if not first:
         return
     points = runs.points(store, run.id, "train")

@@ -66,5 +66,5 @@ def test_two_processes_share_each_batch_and_keep_its_order_and_loss(
     assert [(each.step, each.tokens) for each in ours] == [(each.step, each.tokens) for each in theirs]
     for one, other in zip(ours, theirs, strict=True):
         assert one.loss == pytest.approx(other.loss, rel=1e-3)
-    assert (launch.model_folder(built, run.id) / "model.safetensors").is_file()
-    assert not (launch.model_folder(built, run.id) / "training_args.bin").exists()
+    assert (runs.model_folder(built, run.id) / "model.safetensors").is_file()
+    assert not (runs.model_folder(built, run.id) / "training_args.bin").exists()

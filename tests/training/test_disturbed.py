@@ -48,7 +48,7 @@ def assert_undisturbed(store: Store, run_id: int, expected: Undisturbed, weights
     assert rows_of(runs.points(store, run_id, "eval")) == rows_of(expected.eval)
     assert (run.fingerprint, run.order_digest) == (expected.run.fingerprint, expected.run.order_digest)
     assert run.metrics | {"seconds": 0} == expected.run.metrics | {"seconds": 0}
-    ours, theirs = weights(Path(run.folder) / launch.MODEL), weights(Path(expected.run.folder) / launch.MODEL)
+    ours, theirs = weights(Path(run.folder) / runs.MODEL), weights(Path(expected.run.folder) / runs.MODEL)
     assert ours.keys() == theirs.keys()
     assert all(torch.equal(ours[each], theirs[each]) for each in ours)
 
@@ -60,7 +60,7 @@ def test_kill_9_at_any_point_and_a_resume_come_to_the_same(
     die_at: Callable[[str], None],
     weights: Weights,
 ) -> None:
-    folder = launch.folder_of(built, 1)
+    folder = runs.folder_of(built, 1)
     # before the first checkpoint, after the second, and after the third
     for point, checkpoints in (("train 1", []), ("train 5", [2, 4]), ("train 7", [2, 4, 6])):
         die_at(point)
@@ -95,7 +95,7 @@ def test_a_stop_and_a_resume_come_to_the_same(
         launch.wait(built, run_id, silent)
     assert [point.step for point in runs.points(built, run_id, "train")] == [1]
     with pytest.raises(StratosError, match="run 1 is stopped, so it has no model yet"):
-        launch.model_folder(built, run_id)
+        runs.model_folder(built, run_id)
     launch.resume(built, run_id)
     launch.wait(built, run_id, silent)
     assert_undisturbed(built, run_id, undisturbed, weights)
@@ -126,7 +126,7 @@ def test_a_run_that_no_process_trains_is_seen_and_closed(built: Store, tiny: dic
 
 
 def test_a_run_is_taken_for_alive_as_long_as_somebody_holds_its_lock(built: Store, tiny: dict[str, object]) -> None:
-    folder = launch.folder_of(built, launch.create(built, 1, "nano", tiny))
+    folder = runs.folder_of(built, launch.create(built, 1, "nano", tiny))
     lock = launch.take_lock(folder)
     assert lock is not None
     assert launch.take_lock(folder) is None

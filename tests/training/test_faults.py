@@ -55,7 +55,7 @@ def test_a_loss_that_is_no_number_stops_the_run_with_its_cause(built: Store, tra
     with pytest.raises(StratosError, match=f"run {run.id} failed: .* became"):
         launch.wait(built, run.id, silent)
     with pytest.raises(StratosError, match="so it has no model yet"):
-        launch.model_folder(built, run.id)
+        runs.model_folder(built, run.id)
 
 
 def test_a_check_that_fails_stops_the_run_before_its_first_step_unless_it_is_named(built: Store, train: Train) -> None:
@@ -83,7 +83,7 @@ def test_a_run_that_does_not_improve_any_more_ends_early_with_its_best_weights(b
     before = runs.points(built, run.id, "train")
     with built.write() as connection:
         connection.execute("UPDATE runs SET state = 'failed' WHERE id = ?", (run.id,))
-    folder = launch.folder_of(built, run.id) / launch.MODEL
+    folder = runs.folder_of(built, run.id) / runs.MODEL
     model = (folder / "model.safetensors").read_bytes()
     folder.rename(folder.with_name("model.part"))
     again = train(learning_rate=0.5, patience=1, epochs=4, evaluations=8)
@@ -142,7 +142,7 @@ def test_a_base_of_any_other_kind_gets_an_adapter_that_is_merged_when_it_is_load
     )  # fmt: skip
     assert (run.state, run.error) == ("done", "")
     assert 0 < run.metrics["trained_parameters"] < run.metrics["parameters"]
-    folder = launch.model_folder(built, run.id)
+    folder = runs.model_folder(built, run.id)
     adapter = json.loads((folder / "adapter_config.json").read_text())
     assert (adapter["use_dora"], adapter["r"], adapter["lora_alpha"]) == (True, 2, 4)
     assert not (folder / "model.safetensors").exists()

@@ -60,9 +60,9 @@ def ended(store: Store, settings: dict[str, object]) -> Run:
     run = runs.get(store, run_id)
     assert run is not None
     assert run.state == "failed"
-    folder = launch.folder_of(store, run_id)
+    folder = runs.folder_of(store, run_id)
     assert [each.name for each in folder.glob("checkpoint-*") if (each / "complete").is_file()] == ["checkpoint-2"]
-    assert not (folder / launch.MODEL).exists()
+    assert not (folder / runs.MODEL).exists()
     return run
 
 
@@ -111,7 +111,7 @@ def train_here(store: Store, settings: dict[str, object], monkeypatch: pytest.Mo
 def test_a_disk_that_fills_stops_the_run_before_a_checkpoint_is_torn(
     built: Store, settings: dict[str, object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = launch.folder_of(built, launch.create(built, 1, "nano", settings))
+    folder = runs.folder_of(built, launch.create(built, 1, "nano", settings))
     real = shutil.disk_usage
 
     def filling(path: object) -> object:

@@ -206,7 +206,7 @@ def test_kill_9_and_a_resume_come_to_the_same(
             (each.step, round(each.loss or 0, 5)) for each in b
         ]
     expected.close()
-    first, second = (weights(Path(run.folder) / launch.MODEL) for run in (ours, theirs))
+    first, second = (weights(Path(run.folder) / runs.MODEL) for run in (ours, theirs))
     assert first.keys() == second.keys()
     assert {"lora_A", "lora_B", "lora_magnitude_vector"} <= {part for name in first for part in name.split(".")}
     assert all(torch.equal(first[name], second[name]) for name in first)

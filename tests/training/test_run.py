@@ -108,7 +108,7 @@ def test_its_model_loads_and_generates_and_differs_from_the_untrained_one(
     from stratos_tui.inference.local import Sampling, generate, load
     from stratos_tui.training import bases
 
-    folder = launch.model_folder(done, undisturbed.run.id)
+    folder = runs.model_folder(done, undisturbed.run.id)
     model = load(folder)
     row = datasets.row(done, 1, "eval", 0)
     assert row is not None
@@ -141,4 +141,4 @@ def test_the_same_settings_are_the_same_run_and_others_are_another(
     other = launch.create(done, 1, "nano", tiny | {"seed": 1})
     assert other != 1
     with pytest.raises(StratosError, match=f"run {other} is queued, so it has no model yet"):
-        launch.model_folder(done, other)
+        runs.model_folder(done, other)
