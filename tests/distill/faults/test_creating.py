@@ -149,9 +149,7 @@ def test_a_server_that_says_how_long_to_wait_is_left_alone_for_as_long(
     planned(10)
     with faulty(creations=[full]) as server:
         # nobody waits here: what matters is how long it would be, and that nothing is created before
-        monkeypatch.setattr(
-            submit, "pause", lambda seconds, report, note: waited.append((seconds, len(server.created)))
-        )
+        monkeypatch.setattr(submit, "pause", lambda seconds, *_: waited.append((seconds, len(server.created))))
         run_all(client_of(server))
     exactly_once(server, answered=10)
     [(seconds, created)] = waited

@@ -176,6 +176,34 @@ def test_while_paused_nothing_is_sent_and_what_is_in_flight_comes_in(
     assert told(seeded).count("paused") == 2
 
 
+@pytest.mark.parametrize("wait", ["0.01", "3000"])
+def test_a_pause_while_the_server_is_busy_leaves_the_questions_waiting_and_the_money_free(
+    seeded: Store,
+    quick: DistillSettings,
+    faulty: Serve,
+    client_of: Open,
+    planned: Plan,
+    run_all: Run,
+    exactly_once: ExactlyOnce,
+    wait: str,
+) -> None:
+    def busy(handler: FaultHandler, take: Take) -> dict[str, Any]:
+        pause(seeded)
+        handler.refuse(429, retry_after=wait)
+
+    planned()
+    with faulty(creations=[lambda handler, take: take(), busy]) as server:
+        client = client_of(server)
+        sent = send(seeded, client, quick, Caps(), silent)
+        assert (sent.batches, sent.requests, sent.held_back, sent.paused) == (1, 30, 30, True)
+        assert len(server.created) == len(requests.unsent(seeded, "rehearsal")) == 30
+        watch(seeded, client, quick, silent)
+        assert ledger.spend(seeded, simulated=True).held == 0
+        resume(seeded)
+        run_all(client)
+    exactly_once(server, answered=PAIRS)
+
+
 def test_while_paused_a_creation_that_never_arrived_is_not_made_again(
     seeded: Store,
     quick: DistillSettings,
