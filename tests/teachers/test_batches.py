@@ -23,6 +23,7 @@ from stratos_tui.teachers.batches import (
     open_client,
 )
 from stratos_tui.teachers.catalog import teacher_of
+from stratos_tui.teachers.live import Question, open_live
 from stratos_tui.teachers.rehearsal.server import Handler, RehearsalServer
 from stratos_tui.teachers.rehearsal.settings import RehearsalSettings
 
@@ -250,6 +251,53 @@ def test_the_address_of_results_is_made_here_and_the_key_goes_nowhere_else(
                 assert len(list(lines)) == 3
         with pytest.raises(TimeoutError):
             thief.accept()
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_nothing_that_goes_to_claude_follows_a_redirect(
+    serve: Serve, requests_of: Requests, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    stolen: list[str] = []
+
+    class Thief(Handler):
+        def _answer(self, respond: Any) -> None:
+            stolen.append(f"{self.command} {self.path}")
+            super()._answer(respond)
+
+    class Redirects(Handler):
+        elsewhere = ""
+        asked = 0
+
+        def _answer(self, respond: Any) -> None:
+            type(self).asked += 1
+            if self.command == "POST":
+                self._body()
+            self.send_response(status)
+            self.send_header("Location", self.elsewhere + self.path)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+    with serve(Thief, INSTANT) as thief, serve(Redirects, INSTANT) as server:
+        Redirects.elsewhere = thief.base_url
+        monkeypatch.setenv("ANTHROPIC_BASE_URL", server.base_url)
+        monkeypatch.setenv("ANTHROPIC_API_KEY", "any")
+        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+        with open_client(CLAUDE, tmp_path / "no.db") as client:
+            with pytest.raises(NotTaken):
+                client.create(requests_of(1))
+            for ask in (
+                lambda: client.status("msgbatch_1"),
+                lambda: client.cancel("msgbatch_1"),
+                lambda: client.since(datetime(2026, 11, 1, tzinfo=UTC)),
+                lambda: client.count(requests_of(1)[0]["params"]),
+                lambda: client.results("msgbatch_1").__enter__(),
+            ):
+                with pytest.raises(Unreachable):
+                    ask()
+        with open_live(CLAUDE, tmp_path / "no.db") as live, pytest.raises(NotTaken):
+            live.ask(Question("one", "system", "user", 100, "low"))
+    assert Redirects.asked == 7
+    assert stolen == []
 
 
 def test_a_cut_stream_gives_whole_lines_and_then_says_so(serve: Serve, connect: Connect, requests_of: Requests) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -20,7 +21,8 @@ from stratos_tui.store import batches, events, ledger, rejections
 from stratos_tui.store.db import Store
 from stratos_tui.store.distill import totals
 from stratos_tui.store.ledger import Caps
-from stratos_tui.teachers.batches import Unreachable
+from stratos_tui.teachers.batches import Unreachable, open_client
+from stratos_tui.teachers.catalog import teacher_of
 from stratos_tui.teachers.rehearsal.settings import RehearsalSettings
 
 if TYPE_CHECKING:
@@ -245,15 +247,22 @@ def test_the_key_goes_to_no_other_host(
     exactly_once(server, answered=PAIRS)
 
 
-def test_a_redirect_of_results_takes_no_key_along(
-    seeded: Store, quick: DistillSettings, faulty: Serve, client_of: Open, planned: Plan, exactly_once: ExactlyOnce
+def test_a_redirect_of_results_is_not_followed(
+    seeded: Store,
+    quick: DistillSettings,
+    faulty: Serve,
+    planned: Plan,
+    exactly_once: ExactlyOnce,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     asked: list[str] = []
+    redirected: list[str] = []
 
-    with faulty() as server:
+    with faulty() as server, ExitStack() as opened:
 
         def redirecting(handler: FaultHandler, path: str, answer: Answer) -> Any:
             if path.endswith("/results"):
+                redirected.append(path)
                 # the same machine by another name is another host
                 handler.answer(307, b"", location=f"http://localhost:{server.server_address[1]}/stolen")
             if path == "/stolen":
@@ -262,13 +271,18 @@ def test_a_redirect_of_results_takes_no_key_along(
             return answer()
 
         planned(10, CLAUDE)
-        client = client_of(server, CLAUDE)
+        # the client as it is opened for Claude: one that the test makes need not be led astray alike
+        monkeypatch.setenv("ANTHROPIC_BASE_URL", server.base_url)
+        monkeypatch.setenv("ANTHROPIC_API_KEY", "any")
+        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+        client = opened.enter_context(open_client(teacher_of(CLAUDE), seeded.path))
         send(seeded, client, quick, Caps(10**12), silent)
         server.gets = redirecting
         impatient = replace(quick, poll_seconds=0.02, patience_seconds=0.0)
         with pytest.raises(Unreachable):
             watch(seeded, client, impatient, silent)
-        # it is not even followed, so that nothing could be read from elsewhere either
+        assert redirected
+        # it is not even followed, so that nothing is read from elsewhere either
         assert asked == []
         server.gets = None
         watch(seeded, client, impatient, silent)
