@@ -6,6 +6,7 @@ from datetime import date
 
 from stratos_tui.digests import profile_digest
 from stratos_tui.distill.pairs import Pair
+from stratos_tui.distill.pausing import Paused
 from stratos_tui.distill.settings import DistillSettings
 from stratos_tui.distill.sitting import answer_live
 from stratos_tui.errors import StratosError
@@ -57,7 +58,7 @@ def ask_one(
     with open_live(teacher, store.path, settings.rehearsal, context=settings.context) as client:
         sent = answer_live(store, client, settings, caps, report, {Pair(article.id, profile.id)})
     if sent.paused:
-        raise StratosError("sending is paused in this workspace: resume it to ask")
+        raise Paused
     if sent.held_back:
         raise StratosError(
             f"asking {teacher.name} can take up to ${dollars(sent.needs):.4f}, which passes the budget: raise it"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from stratos_tui.errors import StratosError
@@ -11,6 +12,7 @@ from stratos_tui.store.ledger import Caps
 from stratos_tui.teachers.catalog import Teacher
 from stratos_tui.teachers.prices import Usage, batch_cost, dollars, live_cost, nanodollars
 from stratos_tui.teachers.tokens import FRAME_TOKENS, at_most
+from stratos_tui.teachers.wire import Outcome
 
 CAP = "distill.cap"
 
@@ -69,6 +71,30 @@ def most_cost(teacher: Teacher, system: str, user: str, max_tokens: int, *, live
     tokens = at_most(system) + at_most(user) + FRAME_TOKENS
     dearest = Usage(cache_write=tokens) if teacher.price.cache_write > 1 else Usage(tokens_in=tokens)
     return cost(teacher.price, dearest) + cost(teacher.price, Usage(tokens_out=max_tokens))
+
+
+def live_bill(teacher: Teacher, outcome: Outcome, most: int) -> int | None:
+    """Return what an answer to a question that was asked by itself cost, in nanodollars; None where nothing is billed.
+
+    A server that does not count leaves only the ``most`` that it can have been.
+    """
+    if outcome.result_type != "succeeded" or teacher.price is None:
+        return None
+    return live_cost(teacher.price, outcome.usage) if outcome.usage != Usage() else most
+
+
+def fitting(store: Store, teacher: Teacher, most: Sequence[int], caps: Caps) -> int:
+    """Return how many questions from the front fit under the caps, by the most that each can cost (nanodollars)."""
+    left = ledger.room(store.read, caps, simulated=teacher.simulated)
+    if left is None:
+        return len(most)
+    fits = 0
+    for amount in most:
+        left -= amount
+        if left < 0:
+            break
+        fits += 1
+    return fits
 
 
 def needs_budget(store: Store, teacher: Teacher, budget_usd: float | None, own_usd: float | None = None) -> None:

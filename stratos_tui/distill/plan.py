@@ -169,7 +169,7 @@ def _is_missing(known: Standing | None, attempts: int) -> bool:
     """Tell whether a further question is to be planned for a pair."""
     if known is None:
         return True
-    return not known.accepted and known.state in FAILED and known.attempts < attempts
+    return not known.accepted and not known.given_up and known.state in FAILED and known.attempts < attempts
 
 
 def _is_owed(known: Standing | None, attempts: int) -> bool:

@@ -55,7 +55,8 @@ class Twice:
 def examples(store: Store, teacher: str) -> list[Example]:
     """Return a teacher's accepted traces, one a pair, by article and profile in the order in which those came.
 
-    An answer about an earlier state of its profile is left out: it would teach a text that is rendered no more.
+    Of several accepted attempts at a pair an operator's word counts before a rule's, and then the later one. An answer
+    about an earlier state of its profile is left out: it would teach a text that is rendered no more.
     """
     rows = store.rows(
         "SELECT requests.id AS request_id, article_id, profile_id, teacher, tenths, reason, trace, tier, reference_date"
@@ -63,10 +64,9 @@ def examples(store: Store, teacher: str) -> list[Example]:
         " JOIN articles ON articles.id = article_id"
         " JOIN profiles ON profiles.id = profile_id AND profiles.digest = profile_digest"
         " WHERE teacher = ? AND state = 'accepted' AND purpose = 'example'"
-        " ORDER BY articles.seq, profiles.rowid, attempt",
+        " ORDER BY articles.seq, profiles.rowid, decided_by = 'operator', attempt",
         (teacher,),
     )
-    # of two accepted attempts at one pair, the later one counts
     last = {(row["article_id"], row["profile_id"]): row for row in rows}
     return [
         Example(**(dict(row) | {"reference_date": date.fromisoformat(row["reference_date"])})) for row in last.values()
@@ -101,7 +101,8 @@ def twice(store: Store, teacher: str) -> list[Twice]:
         " AND before.profile_digest = again.profile_digest"
         " JOIN judgements AS example ON example.request_id = before.id AND example.edited IS NULL"
         " WHERE again.teacher = ? AND again.purpose = 'noise' AND again.state IN ('accepted', 'rejected')"
-        " ORDER BY again.article_id, again.profile_id, before.attempt, again.attempt",
+        " ORDER BY again.article_id, again.profile_id, example.decided_by = 'operator', before.attempt,"
+        " again.attempt",
         (teacher,),
     )
     last = {(row["article_id"], row["profile_id"]): row for row in rows}

@@ -73,7 +73,8 @@ class Standing:
 
     ``state`` and ``request_id`` are the last attempt's; ``attempts`` counts those made for this state of the profile,
     ``last_attempt`` numbers all that were ever made. ``accepted`` tells whether any of the counted ones was.
-    ``permanent`` says that the last attempt met an error which the same question would meet again.
+    ``permanent`` says that the last attempt met an error which the same question would meet again, ``given_up`` that an
+    operator discarded any of the counted ones.
     """
 
     request_id: int
@@ -82,6 +83,7 @@ class Standing:
     last_attempt: int
     accepted: bool
     permanent: bool = False
+    given_up: bool = False
 
 
 def plan(store: Store, teacher: str, wanted: Sequence[NewRequest], prompt_fingerprint: str, settings: str) -> int:
@@ -141,6 +143,7 @@ def standings(store: Store, teacher: str) -> dict[tuple[str, str], Standing]:
             last_attempt=row["attempt"],
             accepted=(before.accepted if before else False) or state == "accepted",
             permanent=bool(row["current"]) and is_permanent(row["result_type"], row["stop_reason"]),
+            given_up=(before.given_up if before else False) or state == "discarded",
         )
     return found
 

@@ -17,6 +17,7 @@ import pytest
 from stratos_tui.articles.holdout import fix_holdout
 from stratos_tui.distill import review
 from stratos_tui.distill.candidates import Wish, draft, most_of_drafts
+from stratos_tui.distill.pausing import pause, resume
 from stratos_tui.distill.plan import choose_pairs, keep, plan
 from stratos_tui.distill.settings import DistillSettings
 from stratos_tui.distill.weak import wishes_of
@@ -198,12 +199,16 @@ class Claude(Handler):
     seen: list[int]
     first: list[dict[str, Any]]
     parrot = False
+    counts = True
+    wait = "0.05"
     code = 200
 
     def _live(self, body: Any) -> dict[str, Any]:
         self.seen.append(len(self.seen) + 1)
         type(self).before(len(self.seen))
         answer = super()._live(body | {"model": "rehearsal"}) | {"model": body["model"]}
+        if not self.counts:
+            del answer["usage"]
         self.first.append(answer)
         return self.first[0] if self.parrot else answer
 
@@ -213,16 +218,16 @@ class Claude(Handler):
 
     def end_headers(self) -> None:
         if self.code == 429:
-            self.send_header("Retry-After", "0.05")
+            self.send_header("Retry-After", self.wait)
         super().end_headers()
 
 
 @pytest.fixture
 def paid(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> Paid:
     @contextmanager
-    def served(before: Callable[[int], None] = lambda number: None, *, parrot: bool = False) -> Iterator[list[int]]:
+    def served(before: Callable[[int], None] = lambda number: None, **odd: Any) -> Iterator[list[int]]:
         seen: list[int] = []
-        own = type("Own", (Claude,), {"before": staticmethod(before), "seen": seen, "first": [], "parrot": parrot})
+        own = type("Own", (Claude,), {"before": staticmethod(before), "seen": seen, "first": [], **odd})
         with serve(own, GOOD.rehearsal) as server:
             monkeypatch.setenv("ANTHROPIC_BASE_URL", server.base_url)
             monkeypatch.setenv("ANTHROPIC_API_KEY", "secret-key")
@@ -325,6 +330,54 @@ def test_a_busy_server_is_asked_again_and_one_that_refuses_is_not(seeded: Store,
     # neither was taken by the server: neither is paid, and what was never sent is forgotten
     assert states(seeded) == ["waiting"]
     assert seeded.value("SELECT count(*) FROM ledger WHERE kind = 'settle'") == 1
+    assert ledger.spend(seeded, simulated=False).held == 0
+
+
+def test_a_server_that_counts_nothing_is_settled_at_the_most(seeded: Store, paid: Paid) -> None:
+    with paid(counts=False):
+        result = paid_drafts(seeded, 2)
+    assert (result["waiting"], result["errored"]) == (2, 0)
+    most = most_of_drafts(seeded, CLAUDE, NURSE[:2], GOOD)[1]
+    assert most > 0
+    assert ledger.spend(seeded, simulated=False) == ledger.Spend(most, 0)
+    assert nanodollars(result["spent"]) == most
+
+
+def test_a_paused_workspace_drafts_nothing(seeded: Store, paid: Paid) -> None:
+    pause(seeded)
+    with paid() as seen, pytest.raises(StratosError, match="paused"):
+        paid_drafts(seeded)
+    assert seen == []
+    assert not ledger_of(seeded)
+
+
+@pytest.mark.parametrize("wait", ["0.01", "3000"])
+def test_a_pause_while_the_server_is_busy_ends_the_drafting(seeded: Store, paid: Paid, wait: str) -> None:
+    def before(number: int) -> None:
+        if number == 2:
+            pause(seeded)
+            raise Refusal(429, "rate_limit_error", "slow down")
+
+    with paid(before, wait=wait) as seen:
+        with pytest.raises(StratosError, match="paused"):
+            paid_drafts(seeded)
+        assert len(seen) == 2
+        assert states(seeded) == ["waiting"]
+        assert seeded.value("SELECT count(*) FROM ledger WHERE kind = 'settle'") == 1
+        assert ledger.spend(seeded, simulated=False).held == 0
+        resume(seeded)
+        assert paid_drafts(seeded, 1)["waiting"] == 1
+
+
+def test_a_pause_between_two_drafts_ends_the_drafting(seeded: Store, paid: Paid) -> None:
+    def report(done: int, total: int, note: str) -> None:
+        if done == 1 and total == 3:
+            pause(seeded)
+
+    with paid() as seen, pytest.raises(StratosError, match="paused"):
+        paid_drafts(seeded, report=report)
+    assert len(seen) == 1
+    assert states(seeded) == ["waiting"]
     assert ledger.spend(seeded, simulated=False).held == 0
 
 

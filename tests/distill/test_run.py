@@ -113,7 +113,10 @@ def test_the_rubric_teaches_directly_and_for_nothing(seeded: Store, quick: Disti
 
 def test_a_rehearsal_without_bad_answers_says_what_the_rubric_says(seeded: Store, quick: DistillSettings) -> None:
     distill(seeded, "rubric", limit=80, settings=quick)
-    distill(seeded, "rehearsal", limit=80, settings=only(quick, "five", share=0.0))
+    result = distill(seeded, "rehearsal", limit=80, settings=only(quick, "five", share=0.0))
+    # nothing is asked twice here, so what was estimated for one round is what it comes to
+    estimate = result["cost_estimate"]
+    assert estimate["low"] < result["spent"] < estimate["high"]
     said = [
         [(each.article_id, each.profile_id, each.tenths, each.reason, each.trace) for each in examples(seeded, teacher)]
         for teacher in ("rubric", "rehearsal")
@@ -146,8 +149,6 @@ def test_money_is_exact_to_the_nanodollar(seeded: Store, quick: DistillSettings)
     assert nanodollars(result["spent"]) == expected
     assert seeded.value("SELECT count(*) FROM ledger WHERE kind = 'settle'") == len(billed)
     assert ledger.spend(seeded, simulated=False) == ledger.Spend(0, 0)
-    estimate = result["cost_estimate"]
-    assert estimate["low"] < result["spent"] < estimate["high"] * 1.6
 
 
 def test_a_budget_is_never_passed_and_is_used_as_answers_come_in(seeded: Store, quick: DistillSettings) -> None:
@@ -206,13 +207,13 @@ def test_submitting_and_following_are_steps_of_their_own(seeded: Store, quick: D
 
 
 def test_looking_once_waits_for_nothing(seeded: Store, quick: DistillSettings) -> None:
-    slow = replace(quick, rehearsal=RehearsalSettings(latency_seconds=60.0))
+    slow = replace(quick, rehearsal=RehearsalSettings(latency_seconds=86_400.0))
     submit(seeded, "rehearsal", choose_pairs(seeded, limit=5), settings=slow)
     assert follow(seeded, "rehearsal", wait=False, settings=slow)["open"] == 5
 
 
 def test_a_stopped_batch_is_canceled_and_can_be_asked_again(seeded: Store, quick: DistillSettings) -> None:
-    slow = replace(quick, rehearsal=RehearsalSettings(latency_seconds=60.0))
+    slow = replace(quick, rehearsal=RehearsalSettings(latency_seconds=86_400.0))
     pairs = choose_pairs(seeded, limit=40)
     submit(seeded, "rehearsal", pairs, budget_usd=0.65, settings=slow)
     assert stop(seeded, "rehearsal", settings=slow)["stopped"]["batches"] == 1

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -183,20 +184,23 @@ def test_a_few_are_asked_at_once_and_no_more(
     seeded: Store, live: DistillSettings, chat_server: ChatServer, free: Teacher, well: Answer
 ) -> None:
     lock, now, most = threading.Lock(), [0], [0]
+    # none is answered before three are there: two at once would wait here for good, and break it
+    all_there = threading.Barrier(3, timeout=60)
 
-    def slowly(body: dict[str, Any]) -> Reply:
+    def together(body: dict[str, Any]) -> Reply:
         with lock:
             now[0] += 1
             most[0] = max(most[0], now[0])
-        time.sleep(0.02)
+        all_there.wait()
         with lock:
             now[0] -= 1
         return well(body)
 
-    chat_server.answer = slowly
+    chat_server.answer = together
     planned(seeded, free, live)
-    ask(seeded, free, replace(live, live_concurrency=3))
+    ask(seeded, free, replace(live, live_concurrency=3, batch_size=15))
     assert most == [3]
+    assert states(seeded) == {"accepted": 30}
 
 
 def test_a_budget_is_never_passed_and_is_used_as_answers_come(
@@ -235,9 +239,10 @@ def test_a_question_without_an_answer_is_lost_at_its_most_and_asked_again_as_ano
     seeded: Store, live: DistillSettings, chat_server: ChatServer, teacher: Teacher, well: Answer, reply: type[Reply]
 ) -> None:
     dropped = {0: reply(drop=True), 5: reply({"error": {"message": "told to"}}, 500)}
+    number = count()
 
     def sometimes(body: dict[str, Any]) -> Reply:
-        return dropped.get(len(chat_server.asked) % 10) or well(body)
+        return dropped.get(next(number) % 10) or well(body)
 
     chat_server.answer = sometimes
     planned(seeded, teacher, live)
@@ -352,30 +357,33 @@ def test_what_never_comes_back_is_not_waited_for(
     well: Answer,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    hung = threading.Event()
+    hung, number = threading.Event(), count()
 
     def hangs(body: dict[str, Any]) -> Reply:
-        if len(chat_server.asked) == 3:
-            hung.wait(20)
+        if next(number) == 2:
+            hung.wait()
         return well(body)
 
     def impatient(done: int, total: int, note: str) -> None:
-        if done >= 6:
+        # all but the one that hangs are in
+        if done == 9:
             raise Canceled
 
-    monkeypatch.setattr("stratos_tui.distill.sitting.GRACE_SECONDS", 0.3)
+    monkeypatch.setattr("stratos_tui.distill.sitting.GRACE_SECONDS", 0.1)
     chat_server.answer = hangs
-    planned(seeded, teacher, live)
+    planned(seeded, teacher, live, 10)
     with pytest.raises(Canceled):
         ask(seeded, teacher, live, report=impatient)
     hung.set()
     assert len(lost(seeded)) == 1
+    assert states(seeded) == {"accepted": 9, "errored": 1}
     assert_exact(seeded, teacher, live)
 
 
 CHILD = """
 import os, signal, sys
 from dataclasses import replace
+from itertools import count
 from stratos_tui.distill.settings import DistillSettings
 from stratos_tui.distill.sitting import answer_live
 from stratos_tui.progress import silent
@@ -388,17 +396,17 @@ from stratos_tui.teachers.openai_live import OpenAILive
 
 point, path, name, paid = sys.argv[1:]
 store = open_store(path)
-ask, judge, keep, count = OpenAILive.ask, answers.judge_by_rules, live.keep, [0]
+ask, judge, keep, numbers = OpenAILive.ask, answers.judge_by_rules, live.keep, count(1)
 
 def die():
     os.kill(os.getpid(), signal.SIGKILL)
 
 def ask_and_die(self, question):
-    count[0] += 1
-    if count[0] == 8 and point == "before it is sent":
+    number = next(numbers)
+    if number == 8 and point == "before it is sent":
         die()
     said = ask(self, question)
-    if count[0] >= 8 and point == "before it is stored":
+    if number >= 8 and point == "before it is stored":
         die()
     return said
 
