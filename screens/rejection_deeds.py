@@ -37,9 +37,9 @@ def told(note: str) -> Deed:
 
     def do(store: Store, request_ids: Sequence[int]) -> Decided:
         from stratos_tui.distill.requeue import Repair, requeue_all
-        from stratos_tui.distill.settings import DistillSettings
+        from stratos_tui.distill.settings import settings_of
 
-        return requeue_all(store, request_ids, DistillSettings(), Repair(note))
+        return requeue_all(store, request_ids, settings_of(store), Repair(note))
 
     return Deed("Ask again, with a note, for", "planned again, with a note", "n", "N", do, requests.withdraw)
 
@@ -74,45 +74,45 @@ def checked(answer: Unjudged, rules: Rules, text: str) -> tuple[bool, str]:
 def accept_text(store: Store, request_id: int, text: str) -> str:
     """Accept an edited text in an answer's place; return the rule that it still breaks, in words."""
     from stratos_tui.distill.decide import accept_edited
-    from stratos_tui.distill.settings import DistillSettings
+    from stratos_tui.distill.settings import settings_of
 
-    return accept_edited(store, request_id, text, DistillSettings())[1]
+    return accept_edited(store, request_id, text, settings_of(store))[1]
 
 
 def undo_older(store: Store) -> None:
     """Take back the last step that is stored."""
     from stratos_tui.distill.decide import undo_step
-    from stratos_tui.distill.settings import DistillSettings
+    from stratos_tui.distill.settings import settings_of
 
-    undo_step(store, DistillSettings())
+    undo_step(store, settings_of(store))
 
 
 def _accept(store: Store, request_ids: Sequence[int]) -> Decided:
     from stratos_tui.distill.decide import accept_all
-    from stratos_tui.distill.settings import DistillSettings
+    from stratos_tui.distill.settings import settings_of
 
-    return accept_all(store, request_ids, DistillSettings())
+    return accept_all(store, request_ids, settings_of(store))
 
 
 def _discard(store: Store, request_ids: Sequence[int]) -> Decided:
     from stratos_tui.distill.decide import discard_all
-    from stratos_tui.distill.settings import DistillSettings
+    from stratos_tui.distill.settings import settings_of
 
-    return discard_all(store, request_ids, DistillSettings())
+    return discard_all(store, request_ids, settings_of(store))
 
 
 def _ask_again(store: Store, request_ids: Sequence[int]) -> Decided:
     from stratos_tui.distill.requeue import requeue_all
-    from stratos_tui.distill.settings import DistillSettings
+    from stratos_tui.distill.settings import settings_of
 
-    return requeue_all(store, request_ids, DistillSettings())
+    return requeue_all(store, request_ids, settings_of(store))
 
 
 def _undecide(store: Store, request_ids: Sequence[int]) -> int:
     from stratos_tui.distill.decide import undo_all
-    from stratos_tui.distill.settings import DistillSettings
+    from stratos_tui.distill.settings import settings_of
 
-    return undo_all(store, request_ids, DistillSettings())
+    return undo_all(store, request_ids, settings_of(store))
 
 
 ACCEPT = Deed("Accept as they are", "accepted", "a", "A", _accept, _undecide)
