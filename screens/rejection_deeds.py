@@ -15,6 +15,7 @@ from stratos_tui.store import answers, decisions, requests
 from stratos_tui.store.db import Store
 
 if TYPE_CHECKING:
+    from screens.rules import Changes
     from stratos_tui.distill.decide import Decided
     from stratos_tui.distill.judge import Rules
     from stratos_tui.store.answers import Unjudged
@@ -56,6 +57,20 @@ def to_edit(store: Store, request_id: int) -> tuple[Unjudged | None, Rules]:
     from stratos_tui.distill.switches import rules_of
 
     return answers.one(store, request_id), rules_of(store)
+
+
+def rules_in_force(store: Store) -> Rules:
+    """Return the rules as this workspace has set them."""
+    from stratos_tui.distill.switches import rules_of
+
+    return rules_of(store)
+
+
+def change_rules(store: Store, changes: Changes) -> None:
+    """Change the rules; what is stored is judged by them when it is judged again."""
+    from stratos_tui.distill.switches import change
+
+    change(store, off=changes.off, on=changes.on, limits=changes.limits)
 
 
 def checked(answer: Unjudged, rules: Rules, text: str) -> tuple[bool, str]:

@@ -46,8 +46,8 @@ distill.add_command(settings)
 @door_options
 def plan(door: Door, teacher: str, choice: Choice, pilot: int, offline: bool) -> None:
     """Say what would be asked and what it would cost, by every priced model. Sends nothing."""
-    from stratos_tui.commands.estimate_text import lines_of
     from stratos_tui.distill import plan as planning
+    from stratos_tui.distill.estimate_text import lines_of
     from stratos_tui.distill.pilot import pilot_of, pilot_said
     from stratos_tui.distill.pricing import price_plan
     from stratos_tui.distill.settings import settings_of
@@ -218,7 +218,7 @@ def resume(door: Door) -> None:
 @door_options
 def noise(door: Door, teacher: str, count: int, money: Money) -> None:
     """Score accepted pairs a second time, and say how far the teacher agrees with itself."""
-    from stratos_tui.commands.estimate_text import noise_lines
+    from stratos_tui.distill.estimate_text import noise_lines
     from stratos_tui.distill.noise import ask_again
     from stratos_tui.distill.settings import settings_of
     from stratos_tui.evaluation.noise_floor import noise_floor
