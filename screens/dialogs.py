@@ -1,4 +1,4 @@
-"""Three small windows over a screen: a question, a line of input, and help about what is focused."""
+"""Small windows over a screen: a question, a line of input, a text, and help about what is focused."""
 
 from __future__ import annotations
 
@@ -95,6 +95,26 @@ class PromptScreen(ModalScreen[str | None]):
 
     def action_cancel(self) -> None:
         """Close without an answer."""
+        self.dismiss(None)
+
+
+class TextScreen(ModalScreen[None]):
+    """A text to read; escape, enter or q closes it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,enter,q", "close", "close")]
+
+    def __init__(self, title: str, text: str) -> None:
+        super().__init__()
+        self._title, self._text = title, text
+
+    def compose(self) -> ComposeResult:
+        """Title, the text, scrolling."""
+        with VerticalScroll(classes="dialog help"):
+            yield Static(literal(self._title, "bold"), classes="question")
+            yield Static(literal(self._text), classes="detail")
+
+    def action_close(self) -> None:
+        """Close."""
         self.dismiss(None)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import wraps
@@ -18,6 +18,7 @@ from stratos_tui.errors import StratosError
 from stratos_tui.progress import Report
 from stratos_tui.store.db import Store, open_store
 from stratos_tui.text import one_line, plain
+from stratos_tui.text import table as table
 
 DEFAULT_DB = "stratos.db"
 PLAIN_SECONDS = 5.0
@@ -139,20 +140,3 @@ def progress(label: str) -> Iterator[Report]:
             print(f"{label}: {done:,} of {total:,}  {one_line(note)}", file=sys.stderr, flush=True)
 
     yield tell
-
-
-def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
-    """Return rows as aligned text lines; numbers stand on the right."""
-    cells = [[one_line(str(value)) for value in row] for row in rows]
-    widths = [max(len(line[i]) for line in [list(header), *cells]) for i in range(len(header))]
-    numeric = [all(_is_number(line[i]) for line in cells) for i in range(len(header))]
-
-    def line(values: Sequence[str]) -> str:
-        parts = (v.rjust(w) if right else v.ljust(w) for v, w, right in zip(values, widths, numeric, strict=True))
-        return "  ".join(parts).rstrip()
-
-    return [line(header), *(line(row) for row in cells)]
-
-
-def _is_number(text: str) -> bool:
-    return not text.strip("0123456789.,-+%$ –")

@@ -106,7 +106,7 @@ def produce(scorer: Scorer, tasks: Sequence[Task]) -> list[Scored]:
     if scorer.teacher is not None:
         from stratos_tui.scoring.scorer_teacher import score_free
 
-        return score_free(scorer.teacher, scorer.style, tasks)
+        return score_free(scorer.teacher, scorer.style, tasks, scorer.asking)
     if scorer.path is None:
         return [_by_rubric(task) for task in tasks]
     model = model_of(scorer.path)

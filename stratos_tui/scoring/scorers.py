@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from stratos_tui.distill.settings import DistillSettings
+from stratos_tui.distill.settings import DistillSettings, settings_of
 from stratos_tui.errors import StratosError
 from stratos_tui.prism.prompts import PromptStyle, fingerprint
 from stratos_tui.store import runs
@@ -33,7 +33,7 @@ class Scorer:
     """One scorer, resolved. ``path`` is the folder of a local model, ``teacher`` whom to ask where that is a teacher.
 
     ``model`` is what tells one model from another of the same name: the rubric's version, a run's fingerprint, the
-    digest of a folder's files, or a teacher's model.
+    digest of a folder's files, or a teacher's model. ``asking`` is how this workspace asks a teacher.
     """
 
     name: str
@@ -43,12 +43,13 @@ class Scorer:
     style: PromptStyle = "student"
     seed: int = 0
     teacher: Teacher | None = None
+    asking: DistillSettings = field(default_factory=DistillSettings)
 
     @property
     def settings(self) -> dict[str, Any]:
         """Everything but the prompt that decides what it says of a pair."""
         if self.teacher is not None:
-            asking = {"model": self.model, **json.loads(DistillSettings().asking())}
+            asking = {"model": self.model, **json.loads(self.asking.asking())}
             return asking if self.teacher.price else {**asking, "style": self.style}
         if self.path is None:
             return {"model": self.model}
@@ -93,7 +94,7 @@ def find_scorer(store: Store, name: str, *, style: str = "student", seed: int = 
         return Scorer(name, folder_digest(path), path.resolve(), None, prompt, seed)
     if kind in ("claude", "openai", "ollama") and rest:
         teacher = find_teacher(store, name)
-        return Scorer(name, teacher.model, style=prompt, teacher=teacher)
+        return Scorer(name, teacher.model, style=prompt, teacher=teacher, asking=settings_of(store))
     known = ", ".join([*available(store), "claude:MODEL", "openai:MODEL@URL", "ollama:MODEL"])
     raise StratosError(f"there is no scorer {name!r}; there are {known}")
 
