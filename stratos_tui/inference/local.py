@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stratos_tui.errors import StratosError
+from stratos_tui.prism.modelfile import STOP_TOKENS
 
 if TYPE_CHECKING:
     from torch import Tensor
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-STOP_TOKENS: tuple[str, ...] = ("<|im_end|>", "<|endoftext|>")
-"""What ends an answer (plan, section 6, phase 4)."""
 SMALL_PARAMETERS = 50_000_000
 """A smaller model runs on one thread of a CPU: a second one gains nothing, and costs tenfold while another process
 wants that core (measured: 20 and 200 ms a step). It also rounds the same on a machine with more cores."""

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from stratos_tui.errors import StratosError
-from stratos_tui.inference.local import STOP_TOKENS, Sampling, generate, load, stream
+from stratos_tui.inference.local import Sampling, generate, load, stream
+from stratos_tui.prism.modelfile import STOP_TOKENS
 from stratos_tui.prism.prompts import chatml
 
 if TYPE_CHECKING:
