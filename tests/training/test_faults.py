@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,22 +23,14 @@ Train = Callable[..., Run]
 
 
 @pytest.fixture
-def train(built: Store, tiny: dict[str, object], monkeypatch: pytest.MonkeyPatch) -> Train:
-    """Train dataset 1 in this process and return how the run ended."""
-    pytest.importorskip("trl", reason="the training stack is not installed")
-    from stratos_tui.training import train_lora
+def train(tiny: dict[str, object], train_here: Train) -> Train:
+    """Train dataset 1 by the tiny settings in this process and return how the run ended."""
 
     def do(base: str = "nano", **overrides: object) -> Run:
         settings = {
             name: value for name, value in (tiny | overrides).items() if base == "nano" or not name.startswith("shape.")
         }
-        run_id = launch.create(built, 1, base, settings)
-        monkeypatch.setattr(sys, "argv", ["train_lora", "--db", str(built.path), "--run", str(run_id)])
-        with suppress(SystemExit):
-            train_lora.main()
-        run = runs.get(built, run_id)
-        assert run is not None
-        return run
+        return train_here(settings, base)
 
     return do
 
@@ -67,6 +57,7 @@ def test_a_check_that_fails_stops_the_run_before_its_first_step_unless_it_is_nam
     run = train()
     assert run.state == "failed"
     assert run.error.startswith("preflight band_shares: noise 90% of 25%, wanted within 5%")
+    assert run.error.endswith("`--override band_shares` lets it fail")
     assert runs.points(built, run.id, "train") == []
     named = train(overridden=["band_shares"])
     assert named.id != run.id
