@@ -85,7 +85,7 @@ def meters(telling: Telling, width: int) -> Text:
     if run.state == "running":
         items += [
             ("eta", duration((run.total_steps - run.step) / pace.steps) if pace and run.total_steps else "—"),
-            ("process memory", f"{telling.memory / 1e9:,.2f} GB of RAM" if telling.memory else "—"),
+            ("process", f"{telling.memory / 1e9:,.2f} GB of memory" if telling.memory else "—"),
         ]
     if telling.verdict is not None:
         said = "a long run is worth its hours" if telling.verdict.ok else "start no long run: look at traces and pairs"
@@ -129,12 +129,12 @@ def curriculum(telling: Telling, cells: int) -> list[tuple[str, str | Text]]:
     if telling.run.state == "done" or at >= (telling.run.params.get("epochs") or math.inf):
         return [("seeing", "all rows were seen")]
     if number > 1 and telling.run.params.get("later_epochs", "shuffled") == "shuffled":
-        return [("seeing", f"every difficulty, shuffled (epoch {number})")]
+        return [("seeing", f"all, shuffled, epoch {number}")]
     share = at - math.floor(at)
     far = parts[min(int(share * len(parts)), len(parts) - 1)] / 10
     strip = Text(sparkline(parts, cells), style=DIM)
     strip.stylize("bold", 0, max(round(share * len(strip)), 1))
-    return [("seeing", f"scores {far:.1f} from 5.0 (epoch {number})"), ("easy→hard", strip)]
+    return [("seeing", f"scores {far:.1f} from 5.0, epoch {number}"), ("easy→hard", strip)]
 
 
 def checks(job: Job | None, width: int) -> Text:

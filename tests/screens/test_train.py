@@ -148,13 +148,13 @@ async def test_the_difficulty_that_is_being_seen_falls_as_the_first_epoch_goes_o
         put(prepared, running, 13, 1.5)
         reload(app)
         await settle(pilot)
-        assert "every difficulty, shuffled (epoch 2)" in pane(app, "meters")
-        for words in ("process memory", "GB of RAM", "eta"):
+        assert "all, shuffled, epoch 2" in pane(app, "meters")
+        for words in ("process ", "GB of memory", "eta"):
             assert words in pane(app, "meters")
 
 
 def difficulty(app: StratosApp) -> float:
-    found = re.search(r"scores (\d\.\d) from 5\.0 \(epoch 1\)", pane(app, "meters"))
+    found = re.search(r"scores (\d\.\d) from 5\.0, epoch 1", pane(app, "meters"))
     assert found is not None
     return float(found[1])
 
