@@ -134,9 +134,9 @@ class TrainScreen(ViewsScreen[Shown]):
         self._drawn = run.id
         now = train_text.now_line(telling, self.host.clock(), brief=self.compact)
         if telling.probes:
-            now.append("  ").append_text(train_probe.said(telling.probes[-1], data.least_gap))
+            now.append("  ").append_text(train_probe.said(telling.probes[-1], data.least_gap, brief=self.compact))
         self.query_one("#now", Static).update(now)
-        self.query_one("#brief", Static).update(train_text.brief(telling, max(self.size.width - 4, 0)))
+        self.query_one("#brief", Static).update(train_text.brief(telling))
         # a run that ended early ends where it ended
         until = run.total_steps if run.state in ("queued", "running") else run.step
         curve = self.query_one("#loss", Curve)

@@ -68,15 +68,15 @@ def _shares(found: Sequence[Probe]) -> list[tuple[float, float]]:
     return [(float(probe.step), probe.psr * 100) for probe in found if probe.psr is not None]
 
 
-def said(probe: Probe | None, least_gap: float) -> Text:
+def said(probe: Probe | None, least_gap: float, *, brief: bool = False) -> Text:
     """Return what a run's last probe means, in one line."""
     if probe is None:
         return Text("not probed yet", style=DIM)
     if probe.gap is None:
-        return Text(f"✗ none of {probe.pairs} pairs could be read", style=BAD)
+        return Text(f"✗ {'no pair' if brief else f'none of {probe.pairs} pairs'} could be read", style=BAD)
     text = Text()
     if probe.gap < least_gap:
-        text.append("✗ no profile sensitivity: ", style=BAD)
+        text.append("✗ " if brief else "✗ no profile sensitivity: ", style=BAD)
     else:
         text.append("✓ ", style=GOOD)
     return text.append(f"gap {decimals(probe.gap, 1)} · PSR {percent(probe.psr, 0)}")

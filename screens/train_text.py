@@ -100,21 +100,19 @@ def meters(telling: Telling, width: int) -> Text:
     return text.append("\n").append_text(facts(items))
 
 
-def brief(telling: Telling, width: int) -> Text:
-    """Return the numbers that count on one line, cut to ``width`` cells: for where the meters do not show."""
+def brief(telling: Telling) -> Text:
+    """Return the numbers that count in a line or two: for where the meters do not show."""
     run, pace = telling.run, telling.pace
     last = telling.train[-1] if telling.train else None
     known = [
-        *([(f"acc {percent(last.token_accuracy)}")] if last and last.token_accuracy is not None else []),
+        *([f"acc {percent(last.token_accuracy)}"] if last and last.token_accuracy is not None else []),
         *([f"grad {decimals(last.grad_norm)}"] if last and last.grad_norm is not None else []),
         *([f"lr {_rate(last.learning_rate)}"] if last and last.learning_rate is not None else []),
         *([f"{pace.tokens:,.0f} tok/s"] if pace is not None else []),
-        *([f"saved {count(telling.checkpoints[-1].step)}"] if telling.checkpoints else []),
         *(str(value) for name, value in curriculum(telling, 4) if name == "seeing" and run.state != "done"),
+        *([f"saved at {count(telling.checkpoints[-1].step)}"] if telling.checkpoints else []),
     ]
-    text = Text(" · ".join(known), style=DIM, no_wrap=True)
-    text.truncate(width, overflow="ellipsis")
-    return text
+    return Text(" · ".join(known), style=DIM)
 
 
 def curriculum(telling: Telling, cells: int) -> list[tuple[str, str | Text]]:

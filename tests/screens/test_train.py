@@ -334,7 +334,7 @@ async def test_the_main_numbers_stand_in_a_line_where_the_meters_do_not_show(
         await pilot.press("7")
         await settle(pilot)
         brief = text(app, "#brief")
-        for words in ("acc 50.0 %", "grad 0.70", "lr 2.0e-03", "tok/s", "saved 20", "scores"):
+        for words in ("acc 50.0 %", "grad 0.70", "lr 2.0e-03", "tok/s", "saved at 20", "scores"):
             assert words in brief
         assert app.screen.query_one("#brief").display
         assert "step 2 of 40" in text(app, "#now")
