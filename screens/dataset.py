@@ -20,8 +20,9 @@ from screens.figures import age
 from screens.follow import Followed
 from screens.in_order import InOrder
 from screens.launch import launch
-from screens.mask import NANO, MaskScreen
+from screens.mask import MaskScreen
 from screens.render import count, provenance, score_text
+from screens.train_changes import replaced
 from screens.views import ViewsScreen
 from screens.widgets.chooser import ChooseScreen
 from screens.widgets.listing_table import ListingTable
@@ -35,6 +36,7 @@ from stratos_tui.store.jobs import Job
 from stratos_tui.store.lengths import Lengths
 from stratos_tui.store.pages import Record
 from stratos_tui.teachers.catalog import REHEARSAL
+from stratos_tui.training.recipes import NANO
 
 if TYPE_CHECKING:
     from stratos_tui.dataset.compare import Difference
@@ -60,15 +62,18 @@ BUILD_COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """One build with the course of its curriculum and its rows' lengths by tokenizer, whose traces ``r`` would build
-    from, and the job that builds or counts."""
+    """One build with the course of its curriculum and its rows' lengths by tokenizer, how many builds there are, whose
+    traces ``r`` would build from, the job that builds or counts, and what the last run was made of."""
 
     build: Dataset | None
     newest: int | None
+    builds: int
     distances: list[float]
     lengths: tuple[Lengths, ...]
     teacher: str
     job: Job | None
+    base: str
+    settings: dict[str, object]
 
 
 class DatasetScreen(ViewsScreen[Shown]):
@@ -84,16 +89,14 @@ class DatasetScreen(ViewsScreen[Shown]):
     VIEWS = ("bands", "examples", "example", "builds")
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("r", "build", "build", tooltip="Build from the accepted traces of the teacher that was asked last"),
-        Binding("s", "strategy", "strategy", tooltip="See what each way to rebalance costs, and build by one of them"),
         Binding("x", "stop", "stop", tooltip="Stop the build that is under way; nothing of it is stored"),
+        Binding("s", "strategy", "strategy", tooltip="See what each way to rebalance costs, and build by one of them"),
+        Binding("m", "mask", "mask", tooltip="See the example token by token, as the last run's base does"),
+        Binding("e", "export('messages')", "export", tooltip="Write both splits as messages rows, JSONL"),
         Binding("c", "compare", "compare", tooltip="Compare this build with another: pairs, bands, parameters, order"),
         Binding("t", "tokens", "tokens", tooltip="Count the rows' tokens with the tokenizer of a base"),
-        Binding("e", "export('messages')", "export", tooltip="Write both splits as messages rows, JSONL"),
-        Binding(
-            "E", "export('prompt-completion')", "export pairs", tooltip="Write both splits as prompt and completion"
-        ),
-        Binding("w", "export('hf')", "export hf", tooltip="Write both splits as a Hugging Face dataset directory"),
-        Binding("m", "mask", "mask", tooltip="See the example token by token, and which tokens carry loss"),
+        Binding("E", "export('prompt-completion')", "pairs", tooltip="Write both splits as prompt and completion"),
+        Binding("w", "export('hf')", "hf", tooltip="Write both splits as a Hugging Face dataset directory"),
         Binding("y", "copy", "copy", tooltip="Copy the example that is shown"),
     ]
 
@@ -157,13 +160,18 @@ class DatasetScreen(ViewsScreen[Shown]):
         chosen, newest = self._row.chosen, datasets.latest(self.store)
         build = newest if chosen is None else datasets.get(self.store, chosen)
         asked = distill.teachers(self.store)
+        last = phase_views.latest_run(self.store)
+        made_of = replaced(last, datasets.count(self.store, last.dataset_id, "train")) if last is not None else None
         return Shown(
             build,
             newest.id if newest else None,
+            len(datasets.load(self.store)),
             phase_views.curriculum(self.store, build.id, BUCKETS) if build else [],
             self._lengths(build.id) if build else (),
             asked[-1] if asked else REHEARSAL,
             phase_views.active_job(self.store, "dataset", "lengths"),
+            last.base if last is not None else NANO,
+            made_of.settings if made_of is not None else {},
         )
 
     def _lengths(self, dataset_id: int) -> tuple[Lengths, ...]:
@@ -176,6 +184,7 @@ class DatasetScreen(ViewsScreen[Shown]):
     def show(self, data: Shown) -> None:
         """Write every pane; a build never changes, so the same one stays as it is."""
         self._data = data
+        self.refresh_bindings()
         self._row.loaded(data.newest, self.query_one("#builds", ListingTable))
         build = data.build
         if build is None:
@@ -226,10 +235,29 @@ class DatasetScreen(ViewsScreen[Shown]):
 
     def _show_example(self, row: DatasetRow | None) -> None:
         self._example = row
+        self.refresh_bindings()
         if row is None:
             return
         pane = self.query_one("#example", TextPane)
         pane.put(partial(dataset_text.example, row), title=f"example {row.split} {count(row.position + 1)}", top=True)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer what there is something for: nothing is offered that would only be refused."""
+        data = self._data
+        if data is None:
+            return super().check_action(action, parameters)
+        match action:
+            case "build" | "strategy":
+                return data.job is None
+            case "stop":
+                return data.job is not None
+            case "compare":
+                return data.builds > 1
+            case "export" | "tokens":
+                return data.build is not None
+            case "mask" | "copy":
+                return self._example is not None
+        return super().check_action(action, parameters)
 
     # what the keys do
 
@@ -327,7 +355,7 @@ class DatasetScreen(ViewsScreen[Shown]):
             return
         screen = PromptScreen(
             f"Count the tokens of build {build.id} for which base?",
-            value="nano",
+            value=self._data.base if self._data is not None else NANO,
             hint="nano, or the folder or name of a model. It is counted once for each base.",
             check=lambda text: "" if text.strip() else "name a base",
         )
@@ -361,7 +389,9 @@ class DatasetScreen(ViewsScreen[Shown]):
         if build is None or example is None:
             self.say("no example is shown")
         else:
-            self.app.push_screen(MaskScreen(build.id, NANO, example.split, example.position))
+            assert self._data is not None
+            data = self._data
+            self.app.push_screen(MaskScreen(build.id, data.base, data.settings, example.split, example.position))
 
     def action_copy(self) -> None:
         """Copy the example that is shown."""

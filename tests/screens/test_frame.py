@@ -260,6 +260,8 @@ async def test_an_answer_goes_by_itself_and_an_error_stays(
     monkeypatch.setattr("screens.frame.ANSWER_SECONDS", 0.05)
     async with things.run_test(size=(120, 40)) as pilot:
         await settle(pilot)
+        # where the store is not watched an answer stays
+        things.live = True
         screen = things.screen
         assert isinstance(screen, ThingsScreen)
         notice = screen.query_one(Notice)

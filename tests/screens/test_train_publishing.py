@@ -4,14 +4,15 @@ import json
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from textual.pilot import Pilot
 from textual.widgets import Static
 
 from screens.dialogs import ConfirmScreen
-from screens.frame import Notice
+from screens.frame import Notice, PhaseScreen
+from screens.widgets.bars import KeyBar
 from stratos_tui.app import StratosApp
 from stratos_tui.store import models, runs
 from stratos_tui.store.db import Store
@@ -138,18 +139,20 @@ async def test_b_goes_back_to_the_model_before(
     assert ollama.copied == [{"source": "stratos:run-1-aaaaaaaa", "destination": "stratos:current"}]
 
 
-async def test_with_nothing_before_it_b_says_so(prepared: Store, app: StratosApp, settle: Settle) -> None:
+async def test_b_is_offered_only_where_there_is_something_to_go_back_to(
+    prepared: Store, app: StratosApp, settle: Settle
+) -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await open_train(pilot, settle)
-        await pilot.press("b")
-        await settle(pilot)
-        assert "nothing to go back to: no model is usable yet" in notice(app)
-        published(prepared, 1, "aaaaaaaaaaaa")
-        await pilot.press("1", "7")
-        await settle(pilot)
-        await pilot.press("b")
-        await settle(pilot)
-        assert "stratos:run-1-aaaaaaaa is the only usable model" in notice(app)
+        for models_known in range(3):
+            keys = str(app.screen.query_one(KeyBar).render())
+            assert ("b roll back" in keys) == (models_known == 2)
+            await pilot.press("b")
+            await settle(pilot)
+            assert isinstance(app.screen, ConfirmScreen) == (models_known == 2)
+            published(prepared, 1, f"{models_known}" * 12)
+            await pilot.press("1", "7")
+            await settle(pilot)
 
 
 async def test_capital_p_publishes_and_a_failure_is_said(
@@ -170,9 +173,16 @@ async def test_only_a_finished_run_is_published(prepared: Store, app: StratosApp
     run = runs.add(prepared, 1, "nano", {}, "queued")
     async with app.run_test(size=(120, 40)) as pilot:
         await open_train(pilot, settle)
+        assert "publish" not in str(app.screen.query_one(KeyBar).render())
         await pilot.press("P")
         await settle(pilot)
-        assert f"run {run} is queued: only a run that is done" in notice(app)
+        assert not isinstance(app.screen, ConfirmScreen)
+        runs.finish(prepared, run, "done")
+        cast("PhaseScreen[Any]", app.screen).reload()
+        await settle(pilot)
+        await pilot.press("P")
+        await settle(pilot)
+        assert f"Publish run {run} as stratos?" in asked(app)
 
 
 @SNAPSHOTS
