@@ -99,7 +99,7 @@ def nano_run(prepared: Store) -> int:
 def running(prepared: Store) -> Iterator[int]:
     """A second run at step 2 of 40, trained by a process that is alive and holds its lock (this one)."""
     run = runs.add(prepared, 1, "nano", {"epochs": 4}, "running")
-    folder = launch.folder_of(prepared, run)
+    folder = runs.folder_of(prepared, run)
     lock = launch.take_lock(folder)
     assert lock is not None
     (folder / "checkpoint-2").mkdir()
