@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
+from fractions import Fraction
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
@@ -19,16 +20,19 @@ import pytest
 
 from stratos_tui.distill.asking import ask_one
 from stratos_tui.distill.pausing import pause, resume
+from stratos_tui.distill.pilot import extrapolate
 from stratos_tui.distill.plan import choose_pairs, keep, plan
+from stratos_tui.distill.run import distill, stop
 from stratos_tui.distill.settings import DistillSettings
 from stratos_tui.distill.sitting import answer_live, most_of, question_of, recover
 from stratos_tui.distill.submit import Sent
 from stratos_tui.distill.texts import Texts
 from stratos_tui.errors import StratosError
+from stratos_tui.jobs import run_here
 from stratos_tui.prism import prompts, rubric
 from stratos_tui.prism.trace import render_completion
 from stratos_tui.progress import Canceled, Report, silent
-from stratos_tui.store import acknowledgements, articles, batches, events, ledger, profiles, requests
+from stratos_tui.store import acknowledgements, articles, batches, events, jobs, ledger, profiles, requests
 from stratos_tui.store.db import Store
 from stratos_tui.store.ledger import Caps, Spend
 from stratos_tui.teachers.batches import Busy, NotTaken, Unreachable
@@ -347,6 +351,66 @@ def test_a_stop_lets_what_is_in_flight_come_in_and_goes_on_later(
     assert states(seeded) == {"accepted": 30}
     assert set(users(chat_server).values()) == {1}
     assert_exact(seeded, teacher, live)
+
+
+def test_stopping_a_teacher_ends_the_job_that_asks_it(
+    seeded: Store, live: DistillSettings, chat_server: ChatServer, teacher: Teacher, well: Answer
+) -> None:
+    number, heard = count(), threading.Event()
+
+    def waits(body: dict[str, Any]) -> Reply:
+        # from the fifth on only what is in flight when the job hears that it is to stop is answered
+        if next(number) >= 4:
+            heard.wait(60)
+        return well(body)
+
+    def work(report: Report) -> dict[str, Any]:
+        def tell(done: int, total: int, note: str) -> None:
+            try:
+                report(done, total, note)
+            except Canceled:
+                heard.set()
+                raise
+
+        return distill(seeded, teacher.name, limit=30, budget_usd=10.0, settings=live, report=tell)
+
+    chat_server.answer = waits
+    ended: list[type[BaseException]] = []
+
+    def ask_all() -> None:
+        try:
+            run_here(seeded, "distill", {"teacher": teacher.name}, work)
+        except Canceled:
+            ended.append(Canceled)
+
+    asking = threading.Thread(target=ask_all)
+    asking.start()
+    while len(chat_server.asked) < 5:
+        time.sleep(0.02)
+    result = stop(seeded, teacher.name, settings=live)
+    asking.join()
+    assert ended == [Canceled]
+    assert jobs.latest(seeded)[0].state == "canceled"
+    first = len(chat_server.asked)
+    assert 5 <= first <= 4 + live.live_concurrency
+    assert states(seeded) == {"accepted": first}
+    assert (result["open"], result["stopped"]["dropped"]) == (0, 30 - first)
+    assert_exact(seeded, teacher, live)
+
+
+def test_a_pilot_of_single_questions_is_extrapolated_at_the_live_price(
+    seeded: Store, live: DistillSettings, teacher: Teacher
+) -> None:
+    planned(seeded, teacher, live, 12)
+    with client_of(seeded, teacher) as client:
+        answer_live(seeded, client, live, Caps(), silent, purpose="pilot")
+    said = extrapolate(seeded, teacher, 100, live)
+    assert said is not None
+    assert teacher.price is not None
+    assert teacher.price.batch < 1
+    # nobody halves the price of a question that is asked by itself, the longest one's neither
+    assert said == extrapolate(seeded, replace(teacher, price=replace(teacher.price, batch=Fraction(1))), 100, live)
+    assert said.high > 100 * live_cost(teacher.price, USED) / 1e9
 
 
 def test_what_never_comes_back_is_not_waited_for(
