@@ -18,7 +18,7 @@ from typing import Any
 from uuid import uuid4
 
 from stratos_tui.articles import near_duplicates
-from stratos_tui.distill.budget import caps_of, live_bill, most_cost, needs_budget
+from stratos_tui.distill.budget import binding, caps_of, live_bill, most_cost, needs_budget
 from stratos_tui.distill.pausing import Paused, is_paused
 from stratos_tui.distill.settings import DistillSettings
 from stratos_tui.distill.submit import agree, pricing_of, sending, until_taken
@@ -34,7 +34,7 @@ from stratos_tui.prism.drafting import (
 )
 from stratos_tui.progress import Report, silent
 from stratos_tui.records import Article, Band, Profile
-from stratos_tui.store import articles, candidates, events, ledger, profiles
+from stratos_tui.store import articles, candidates, events, profiles
 from stratos_tui.store.batches import Intent
 from stratos_tui.store.candidates import Answered, Candidate, NewCandidate
 from stratos_tui.store.db import Store
@@ -42,7 +42,7 @@ from stratos_tui.store.ledger import Caps
 from stratos_tui.teachers.batches import InDoubt, NotTaken
 from stratos_tui.teachers.catalog import Teacher, find_teacher
 from stratos_tui.teachers.live import LiveClient, Question, open_live, question_id
-from stratos_tui.teachers.prices import dollars
+from stratos_tui.teachers.prices import dollars, in_dollars
 from stratos_tui.teachers.wire import Outcome, new_run_token
 
 TITLES = 12
@@ -174,10 +174,12 @@ def _hold(
     )
     batch_id = candidates.plan(store, intent, wanted, pricing_of(teacher), caps)
     if batch_id is None:
-        left = ledger.room(store.read, caps, simulated=teacher.simulated) or 0
+        bound = binding(store, teacher, caps)
+        assert bound is not None
+        left = f"{bound.name} of {in_dollars(bound.cap)} leaves {in_dollars(max(bound.left, 0))}"
         raise StratosError(
-            f"{len(wanted):,} drafts can take up to ${dollars(intent.reservation):.4f}, and the budget leaves"
-            f" ${dollars(max(left, 0)):.4f}; raise --budget, or ask for fewer"
+            f"{len(wanted):,} drafts can take up to {in_dollars(intent.reservation)}, and {left};"
+            f" raise {bound.raised_by}, or ask for fewer"
         )
     events.add(store, teacher.name, "drafting", f"{len(wanted):,} drafts asked for", batch_id)
     return batch_id
