@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -20,6 +21,7 @@ from stratos_tui.store.db import Store
 Settle = Callable[[Pilot[None]], Awaitable[None]]
 Until = Callable[[Pilot[None], Callable[[], object]], Awaitable[None]]
 SNAPSHOTS = pytest.mark.parametrize("size", [(120, 40), (80, 24)], ids=["120x40", "80x24"])
+VERSION = "0.33.2"
 SMOKE = {
     "ok": True,
     "checks": [
@@ -38,15 +40,21 @@ class Server(ThreadingHTTPServer):
 
 
 class Answers(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self._answer(json.dumps({"version": VERSION}).encode())
+
     def do_POST(self) -> None:
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         assert isinstance(self.server, Server)
         if self.path == "/api/copy":
             self.server.copied.append(asked)
+        self._answer(b'{"details": {}, "model_info": {}}' if self.path == "/api/show" else b"")
+
+    def _answer(self, body: bytes) -> None:
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
         self.end_headers()
-        self.wfile.write(b'{"details": {}, "model_info": {}}' if self.path == "/api/show" else b"")
+        self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""
@@ -66,7 +74,8 @@ def ollama(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
 
 def published(store: Store, run: int, mark: str, state: models.ModelState = "usable", **more: Any) -> int:
     model = models.add(store, run, "stratos")
-    models.update(store, model, state, fingerprint=mark, parity={"equal": True}, smoke=SMOKE, **more)
+    parity = {"equal": True, "host": os.environ.get("OLLAMA_HOST", ""), "server": VERSION}
+    models.update(store, model, state, fingerprint=mark, parity=parity, smoke=SMOKE, **more)
     return model
 
 
