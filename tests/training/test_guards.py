@@ -171,6 +171,8 @@ def test_answers_that_loop_twice_running_end_the_run(
     assert (ended.state, [probe.step for probe in probes.points(built, ended.id)]) == ("failed", [1, 2, 3, 4, 5])
     assert "answers repeat themselves at step 5, and" in ended.error
     assert "did at step 4; stop_at_loops=0.5 allows less; the last good checkpoint is kept" in ended.error
+    assert train_here(asked | {"evaluations": 2, "epochs": 1, "stop_at_loops": 0.0}).state == "done"
+    assert "answers repeat themselves" in capfd.readouterr().out
 
 
 @pytest.mark.parametrize(
