@@ -141,6 +141,7 @@ class TeacherDesk:
             self._make_offer(tasks, name.strip())
 
     def _ask_next(self, made: Offer, waiting: list[tuple[Task, Quote]]) -> None:
+        self._screen.host.awaited = one_line(made.teacher.name) if waiting else ""
         self._changed()
         if not waiting:
             return
@@ -154,6 +155,7 @@ class TeacherDesk:
                 self._ask_next(made, rest)
                 return
             self._waiting = {}
+            self._screen.host.awaited = ""
             self._changed()
             if isinstance(said, Said):
                 cost = " (it may have been paid, and counts at the most it can cost)" if said.cost else ""

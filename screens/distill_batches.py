@@ -48,7 +48,7 @@ _SIGNS = {
 }
 _KINDS = {"example": "traces", "pilot": "pilot", "noise": "noise", "candidates": "drafts"}
 _REQUEST_STATES = {
-    "planned": ("·", "waits"),
+    "planned": ("…", "sending"),
     "submitted": ("→", "out"),
     "answered": ("←", "came back"),
     "accepted": ("✓", "accepted"),

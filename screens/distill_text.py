@@ -182,10 +182,11 @@ def plan(
         items += _priced_items(priced, who, brief=brief)
     if who.price is not None and not brief:
         items.append(("rates", Text(f"{one_line(who.price.model)}, {who.price.date}", style=DIM)))
-    bounds = ["none" if standing.cap is None else f"${standing.cap:,.2f}"]
+    kind = ("simulated", WARN) if who.simulated else ("paid", "bold")
+    bounds = [Text("none") if standing.cap is None else Text.assemble(f"${standing.cap:,.2f} ", kind)]
     if choice.own is not None:
-        bounds.append(f"${choice.own:,.2f} a job")
-    items.append(("cap", ", ".join(bounds)))
+        bounds.append(Text(f"${choice.own:,.2f} a job"))
+    items.append(("cap", Text(", ").join(bounds)))
     text = Text("⏸ paused: nothing is sent until p\n", style=f"bold {WARN}") if standing.paused else Text()
     text.append_text(_in_pairs(items, width) if brief else facts(items))
     text.append("\n").append_text(_money(standing, simulated=who.simulated, width=width))
@@ -290,7 +291,10 @@ def _money(standing: Standing, *, simulated: bool, width: int) -> Text:
     words = Text().append(f"{dollars(spend.settled)} spent", style="bold").append(f" · {dollars(spend.held)} held")
     if standing.free is not None:
         words.append(f" · {dollars(standing.free)} free")
-    words.append(" simulated" if simulated else " paid", style=WARN if simulated else "bold")
+    kind = " simulated" if simulated else " paid"
+    if standing.free is None or words.cell_len + len(kind) <= width:
+        # beside a cap that says it already, it may go
+        words.append(kind, style=WARN if simulated else "bold")
     if standing.free is None:
         return words
     style = WARN if simulated else _GREEN

@@ -62,6 +62,8 @@ class Host(App[None]):
 
     activity: reactive[Activity | None] = reactive(None, always_update=True)
     phases: ClassVar[tuple[Phase, ...]] = ()
+    awaited = ""
+    """Whose answers are on their way to this process, and may be paid: leaving waits for them."""
 
     class Beat(Message):
         """The store was looked at; ``changed`` tells whether somebody committed since the last look."""

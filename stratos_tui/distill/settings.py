@@ -88,7 +88,7 @@ SETTABLE: Mapping[str, Settable] = {
     "max_tokens": Settable(
         "tokens that an answer may have, thinking included; bounds its cost", 256, 64_000, asks=True
     ),
-    "attempts": Settable("how often a pair is asked at most", 1, 10),
+    "attempts": Settable("how often a run asks a pair at most", 1, 10),
     "live_concurrency": Settable("questions at once where each is asked by itself", 1, 64),
     "live_failures": Settable("failures in a row after which such a server is left alone", 1, 100),
     "patience_seconds": Settable("how long a server may be out of reach before the watch gives up", 0, 86_400),
