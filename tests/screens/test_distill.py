@@ -283,6 +283,8 @@ async def test_a_batch_under_the_cursor_is_told_in_full(prepared: Store, app: St
         table = app.screen.query_one("#batches", VirtualTable)
         assert table.row is not None
         assert "23 h" in [str(cell) for cell in table.row.cells]
+        whole = str(table.border_subtitle)
+        assert "all: 220 answers · 50 % cached · 11,000 thinking · 22 a minute" in whole
         about = str(app.screen.query_one("#batch", Static).content)
         assert "expires in 23 h 10 m" in about
         assert "msgbatch_2" in about
