@@ -171,7 +171,10 @@ class PlanDesk:
         elif not standing.pairs:
             screen.fail("there is no pair to ask about: press 1, then r, or import articles in phase 3", "r")
         elif choice.teacher == standing.teacher.name and distill_text.needs_budget(choice, standing):
-            screen.fail(f"{choice.teacher} is paid: press b and give the most that it may spend", "r")
+            screen.fail(
+                f"{choice.teacher} is paid: press b and give the most that it may spend, or e for the cap of one job",
+                "r",
+            )
         else:
             screen.say("working out the price…")
             screen.background(partial(self._offer, choice), self._confirm, again="r")

@@ -249,8 +249,8 @@ def question(priced: Priced, standing: Standing, *, agreed: bool) -> tuple[str, 
     ]
     if priced.first:
         capped = standing.cap is not None or choice.own is not None
-        then = "the rest goes if it fits the cap by what they show" if capped else "they show what the rest costs"
-        said = f"{count(priced.first)} pairs first: {then}; e leaves it out"
+        then = "the rest goes if it then fits" if capped else "they show what the rest costs"
+        said = f"{count(priced.first)} pairs first; {then} (e: no pilot)"
         items.append(("pilot", said))
     detail = facts(items)
     if held := _held_back(priced, standing):

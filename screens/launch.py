@@ -71,7 +71,15 @@ def _say_how_it_ended(
     elif own is not None and (held := _held_back(own)):
         app.call_from_thread(screen.fail, f"{' '.join(arguments[:2])} is done, but {held}")
     else:
-        app.call_from_thread(screen.say, f"✓ {' '.join(arguments[:2])} is done")
+        app.call_from_thread(screen.say, f"✓ {' '.join(arguments[:2])} is done{_came_to(own) if own else ''}")
+
+
+def _came_to(job: Job) -> str:
+    """Return what judging again turned, in words; empty for other jobs, whose screens show what they did."""
+    if job.kind != "rejudge":
+        return ""
+    turned = (f"{job.result[name]:,} {name.partition('_')[2]} now" for name in ("now_accepted", "now_rejected"))
+    return f": {job.result['judged']:,} answers judged again, {', '.join(turned)}"
 
 
 def _held_back(job: Job) -> str:

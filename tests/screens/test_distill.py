@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+from textual.containers import VerticalScroll
 from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
@@ -124,11 +125,23 @@ async def test_a_paid_teacher_needs_a_budget_and_the_terms(prepared: Store, app:
         await pilot.press("r")
         await settle(pilot)
         assert "press b" in notice(app)
-        await type_in(pilot, "b", "7.50", settle)
-        assert "$7.50" in pane(app, "plan")
+        await type_in(pilot, "b", "0.05", settle)
+        assert "$0.05" in pane(app, "plan")
         await pilot.press("r")
         await settle(pilot)
         asked = dialog(app)
+        assert "holds work back" in asked
+        # however long the question, what the keys do stays in view
+        await pilot.resize_terminal(80, 24)
+        await settle(pilot)
+        assert app.screen.query_one(".keys").region.bottom < 24
+        assert app.screen.query_one(VerticalScroll).max_scroll_y == 0
+        await pilot.resize_terminal(80, 16)
+        await settle(pilot)
+        assert app.screen.query_one(".keys").region.bottom < 16
+        await pilot.press("j")
+        await settle(pilot)
+        assert app.screen.query_one(VerticalScroll).scroll_y == 1
         assert TERMS_NOTICE in asked
         assert "paid" in asked
         assert "simulated" not in asked
@@ -270,6 +283,8 @@ async def test_a_batch_under_the_cursor_is_told_in_full(prepared: Store, app: St
         table = app.screen.query_one("#batches", VirtualTable)
         assert table.row is not None
         assert "23 h" in [str(cell) for cell in table.row.cells]
+        whole = str(table.border_subtitle)
+        assert "all: 220 answers · 50 % cached · 11,000 thinking · 22 a minute" in whole
         about = str(app.screen.query_one("#batch", Static).content)
         assert "expires in 23 h 10 m" in about
         assert "msgbatch_2" in about

@@ -288,7 +288,7 @@ async def test_rules_are_switched_and_judged_again_as_a_job(
         assert rules_of(prepared).off == {"too_short"}
         assert "too_short" not in phase_views.rejection_counts(prepared)
         assert rules_of(prepared).limits.most_words == 199
-        await until(pilot, lambda: "is done" in notice(app))
+        await until(pilot, lambda: "is done: 220 answers judged again" in notice(app))
         await pilot.press("u")
         await until(
             pilot, lambda: sum(job.kind == "rejudge" and job.state == "done" for job in jobs.latest(prepared)) == 2
