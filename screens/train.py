@@ -14,10 +14,11 @@ from textual.types import CSSPathType
 from textual.widgets import Static
 
 from screens import publishing, train_begin, train_probe, train_text
+from screens.figures import plural
 from screens.follow import Followed
 from screens.mask import MaskScreen
 from screens.render import literal
-from screens.train_curves import MOST_OVERLAID, lines, overlaid
+from screens.train_curves import lines, overlaid
 from screens.train_data import RunReader, Shown
 from screens.train_probe import ProbePane
 from screens.train_start import StartScreen
@@ -151,13 +152,14 @@ class TrainScreen(ViewsScreen[Shown]):
         log.scroll_end(animate=False)
 
     def _over(self, number: int) -> str:
-        """Return what the curves are named: a mean of nothing where no other run is laid under them."""
+        """Return the title of the curves: over how many other runs' they lie."""
         if not self._overlaid:
             return "loss"
         if not number:
             return "loss, no other run to lay under it"
-        more = f", the first {MOST_OVERLAID} of {number} marked" if number > MOST_OVERLAID else ""
-        return f"loss, over {'the marked runs' if self._marked else 'the run before'}{more}"
+        if not self._marked:
+            return "loss, over the run before"
+        return f"loss, over {number} of {plural(len(self._marked), 'marked run')}"
 
     @on(VirtualTable.Highlighted)
     def _choose(self, event: VirtualTable.Highlighted) -> None:

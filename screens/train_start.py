@@ -247,12 +247,13 @@ class StartScreen(ModalScreen[Wanted | None]):
         text = Text("checks  ", style=DIM)
         measured = failing(self._job, self._known.build.id, wanted) if wanted is not None else None
         found = [each for each in self._failing() if each.name not in self._allowed]
-        under_way = self._job is not None and self._job.state in ("queued", "running")
+        same = self._job is not None and wanted is not None and is_about(self._job, self._known.build.id, wanted)
         if hint:
             text.append(hint, style=WARN)
-        elif under_way and wanted is not None and self._job is not None:
-            same = is_about(self._job, self._known.build.id, wanted)
+        elif self._job is not None and self._job.state in ("queued", "running"):
             text.append("being measured…" if same else "others are being measured", style=DIM)
+        elif self._job is not None and self._job.state == "failed" and same:
+            text.append(f"✗ could not be measured: {one_line(self._job.error)}", style=BAD)
         elif found:
             text.append(f"✗ {', '.join(one_line(each.name) for each in found)}", style=BAD)
             text.append(f": {one_line(found[0].why)}" if len(found) == 1 else "", style=DIM)

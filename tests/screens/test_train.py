@@ -193,6 +193,7 @@ async def test_marked_runs_are_told_apart_by_letter_and_colour_on_loss_and_gap(
         assert f"run {second} done" in text(app, "#now")
         drawn = curve(app)
         assert "train 4.000" in drawn
+        assert str(app.screen.query_one("#loss").border_title) == "loss, over 2 of 2 marked runs"
         for words in ("a run 1 ", "A its eval", f"b run {running} 3.000"):
             assert words in drawn
         assert curve(app, "#gap").count("A") == curve(app, "#gap").count("B") == 1 + 1

@@ -244,6 +244,16 @@ async def test_what_was_measured_of_other_settings_says_nothing_of_these(
         await pilot.press("tab", "tab", *"epochs=3")
         await settle(pilot)
         assert "✗ disk" in text(app, "#checks")
+        # a newer one of just these that is under way, and then could not be done
+        job = jobs.add(prepared, "preflight", {"dataset": 1, "base": "nano", "settings": {"epochs": 3}})
+        jobs.start(prepared, job)
+        reload(app)
+        await settle(pilot)
+        assert "being measured…" in text(app, "#checks")
+        jobs.finish(prepared, job, "failed", error="[b]no[/b] base")
+        reload(app)
+        await settle(pilot)
+        assert "✗ could not be measured: [b]no[/b] base" in text(app, "#checks")
 
 
 async def test_a_run_that_a_check_ended_is_begun_anew_from_the_form(
