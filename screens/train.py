@@ -137,7 +137,8 @@ class TrainScreen(ViewsScreen[Shown]):
         if telling.probes:
             now.append("  ").append_text(train_probe.said(telling.probes[-1], data.least_gap, brief=self.compact))
         self.query_one("#now", Static).update(now)
-        self.query_one("#brief", Static).update(train_text.brief(telling))
+        brief = train_text.brief(telling)
+        self.query_one("#brief", Static).set_class(not brief, "-empty").update(brief)
         # a run that ended early ends where it ended
         until = run.total_steps if run.state in ("queued", "running") else run.step
         curve = self.query_one("#loss", Curve)

@@ -78,7 +78,7 @@ class StartScreen(ModalScreen[Wanted | None]):
     HELP = (
         "What will be trained. Settings are NAME=VALUE with spaces between; what is not named is the recipe's own. "
         "The same build, base and settings are the same run. p measures the preflight checks of just this, o lets one "
-        "that fails fail, by its name: the run records that."
+        "that fails fail, by its name: the run records that. Page down reads on where much changes."
     )
     # Textual declares it on the instance; it is never changed
     VERTICAL_BREAKPOINTS = [(0, "-low"), (34, "-tall")]  # noqa: RUF012
@@ -86,6 +86,8 @@ class StartScreen(ModalScreen[Wanted | None]):
         Binding("enter", "take", "start"),
         Binding("p", "measure", "check just this"),
         Binding("o", "allow", "let a check fail"),
+        Binding("pagedown", "page(1)", "read on"),
+        Binding("pageup", "page(-1)", "read back"),
         Binding("escape", "leave", "leave it"),
     ]
     CSS = """
@@ -168,6 +170,11 @@ class StartScreen(ModalScreen[Wanted | None]):
     def action_leave(self) -> None:
         """Start nothing."""
         self.dismiss(None)
+
+    def action_page(self, by: int) -> None:
+        """Scroll what changes by a screenful, wherever the keys are."""
+        changes = self.query_one(VerticalScroll)
+        changes.scroll_relative(y=by * changes.size.height, animate=False)
 
     def action_measure(self) -> None:
         """Have the checks of just this measured."""

@@ -123,7 +123,11 @@ async def test_a_run_that_waits_for_a_process_is_started_or_closed(
 async def test_r_starts_what_was_left_to_accelerate(prepared: Store, app: StratosApp, settle: Settle) -> None:
     waiting = launch.create(prepared, 1, "nano", {"epochs": 1})
     async with app.run_test(size=(80, 24)) as pilot:
-        await open_train(pilot, settle, "r")
+        await open_train(pilot, settle)
+        # nothing is known yet, so no line is taken for it
+        assert not app.screen.query_one("#brief").display
+        await pilot.press("r")
+        await settle(pilot)
         assert f"Start run {waiting}?" in dialog(app)
         assert "accelerate launch" in dialog(app)
         await pilot.press("n")

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
 import pytest
+from textual.containers import VerticalScroll
 from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
@@ -149,6 +150,19 @@ async def test_another_build_is_a_change(prepared: Store, app: StratosApp, settl
         await open_train(pilot, settle, "n")
         assert f"dataset  1 (5f3a9c0be1d2) → {newer} ({found.digest[:12]})" in text(app, "#changes")
         await pilot.press("escape")
+
+
+async def test_much_that_changes_can_be_read_to_its_end(app: StratosApp, settle: Settle, nano_run: int) -> None:
+    async with app.run_test(size=(80, 24)) as pilot:
+        await open_train(pilot, settle, "n", "tab")
+        await pilot.press("ctrl+u", *"/x", "pagedown", "pagedown", "pagedown", "pagedown", "pagedown")
+        await settle(pilot)
+        changes = app.screen.query_one(VerticalScroll)
+        assert changes.max_scroll_y > 0
+        assert changes.scroll_offset.y == changes.max_scroll_y
+        await pilot.press("pageup")
+        await settle(pilot)
+        assert changes.scroll_offset.y < changes.max_scroll_y
 
 
 async def test_what_is_done_already_is_not_trained_again(
