@@ -46,7 +46,7 @@ class TrainScreen(ViewsScreen[Shown]):
     )
     CSS_PATH: ClassVar[CSSPathType | None] = ["views.tcss", "train.tcss"]
     AUTO_FOCUS = "#runs VirtualTable"
-    VIEWS = ("loss", "probe", "meters", "preflight", "log", "runs")
+    VIEWS = ("loss", "runs", "probe", "meters", "preflight", "log")
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(
             "r", "run", "train", tooltip="Ask what to train on the newest dataset, or resume a run that ended early"
@@ -87,7 +87,6 @@ class TrainScreen(ViewsScreen[Shown]):
                     ],
                     self._cells,
                     empty="No run yet: r trains one.",
-                    openable=False,
                     id="runs",
                     classes="pane",
                 )
@@ -166,6 +165,14 @@ class TrainScreen(ViewsScreen[Shown]):
     def _choose(self, event: VirtualTable.Highlighted) -> None:
         if event.row is not None and self._row.moved_to(event.row.key, event.index):
             self.reload()
+
+    @on(VirtualTable.Selected)
+    def _opened(self) -> None:
+        """Go from a run to its curves."""
+        if self.compact:
+            self.turn_to("loss")
+        else:
+            self.query_one("#loss", Curve).focus()
 
     @on(VirtualTable.Marked)
     def _mark(self, event: VirtualTable.Marked) -> None:

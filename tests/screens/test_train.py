@@ -305,6 +305,22 @@ async def test_a_run_that_somebody_starts_is_shown_unless_another_was_chosen(
         assert "run 1 done" in text(app, "#now")
 
 
+@pytest.mark.parametrize("size", [(120, 40), (80, 24)])
+async def test_enter_goes_from_a_run_to_its_curves(
+    running: int, app: StratosApp, settle: Settle, size: tuple[int, int]
+) -> None:
+    async with app.run_test(size=size) as pilot:
+        await pilot.press("7")
+        await settle(pilot)
+        if size == (80, 24):
+            await pilot.press("v")
+            await settle(pilot)
+        await pilot.press("j", "enter")
+        await settle(pilot)
+        assert "run 1 done" in text(app, "#now")
+        assert app.focused is app.screen.query_one("#loss")
+
+
 async def test_only_keys_that_do_something_are_offered(
     prepared: Store, running: int, app: StratosApp, settle: Settle
 ) -> None:
