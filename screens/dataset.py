@@ -13,7 +13,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.types import CSSPathType
 
-from screens import dataset_export, dataset_text
+from screens import dataset_choose, dataset_export, dataset_text
 from screens.dataset_export import Form
 from screens.dialogs import PromptScreen
 from screens.figures import age
@@ -24,9 +24,8 @@ from screens.mask import MaskScreen
 from screens.render import count, provenance, score_text
 from screens.train_changes import replaced
 from screens.views import ViewsScreen
-from screens.widgets.chooser import ChooseScreen
 from screens.widgets.listing_table import ListingTable
-from screens.widgets.rows import Column, Row
+from screens.widgets.rows import Column
 from screens.widgets.text_pane import TextPane
 from screens.widgets.virtual_table import VirtualTable
 from stratos_tui.records import Split
@@ -40,24 +39,9 @@ from stratos_tui.training.recipes import NANO
 
 if TYPE_CHECKING:
     from stratos_tui.dataset.compare import Difference
-    from stratos_tui.dataset.rebalance import Cost
 
 BUCKETS = 40
 NOTHING = "No build yet. r builds one from the accepted traces."
-STRATEGY_COLUMNS = (
-    Column("strategy", 11),
-    Column("rows", 9, align="right"),
-    Column("dropped", 8, align="right"),
-    Column("repeated", 8, align="right"),
-    Column("worth", 8, align="right"),
-    Column("shares", 13, flex=1),
-)
-BUILD_COLUMNS = (
-    Column("#", 4, align="right"),
-    Column("teacher", 16, flex=1),
-    Column("when", 6),
-    Column("digest", 16, drop=1),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,32 +253,14 @@ class DatasetScreen(ViewsScreen[Shown]):
         data = self._data
         if data is None:
             return
-        if data.job is not None:
-            self.say(f"job {data.job.id} is at work; x stops it")
-            return
         self._row.newest(self.query_one("#builds", ListingTable))
         arguments = ["dataset", "build", "--teacher", data.teacher, *options]
         launch(self, arguments, f"building from the traces of {data.teacher}", again="r")
 
     def action_strategy(self) -> None:
         """Show what each strategy costs, and build by the one that is chosen."""
-        data = self._data
-        if data is None:
-            return
-
-        def work() -> list[Cost]:
-            from stratos_tui.dataset.build import plan_build
-            from stratos_tui.dataset.rebalance import STRATEGIES
-
-            return [plan_build(self.store, data.teacher, strategy=each) for each in STRATEGIES]
-
-        def then(costs: list[Cost]) -> None:
-            rows = [Row(cost.strategy, dataset_text.cost_cells(cost)) for cost in costs]
-            groups = " / ".join(costs[0].shares)
-            screen = ChooseScreen(f"Build by which strategy? Shares are {groups}", STRATEGY_COLUMNS, rows, at="mixed")
-            self.app.push_screen(screen, self._build_by)
-
-        self.background(work, then, again="s")
+        if self._data is not None:
+            dataset_choose.ask_strategy(self, self._data.teacher, self._build_by)
 
     def _build_by(self, strategy: str | None) -> None:
         if strategy:
@@ -302,60 +268,27 @@ class DatasetScreen(ViewsScreen[Shown]):
 
     def action_compare(self) -> None:
         """Ask which build to compare the shown one with."""
-        build = self._data.build if self._data is not None else None
-        if build is None:
-            self.fail("there is nothing to compare yet: r builds a dataset", "c")
-            return
+        if self._data is not None and self._data.build is not None:
+            dataset_choose.ask_compare(self, self._data.build, self._compared)
 
-        def then(builds: list[Dataset]) -> None:
-            others = [each for each in builds if each.id != build.id]
-            if not others:
-                self.say("there is only this build; s builds by another strategy")
-                return
-            before = next((each for each in others if each.id < build.id), others[0])
-            rows = [
-                Row(
-                    str(each.id),
-                    (str(each.id), each.teacher, age(each.created_at, self.host.clock()), each.digest[:16]),
-                )
-                for each in others
-            ]
-            screen = ChooseScreen(f"Compare build {build.id} with which?", BUILD_COLUMNS, rows, at=str(before.id))
-            self.app.push_screen(screen, partial(self._compare, build))
-
-        self.background(lambda: datasets.load(self.store), then, again="c")
-
-    def _compare(self, build: Dataset, other: str | None) -> None:
-        if not other:
-            return
-
-        def work() -> Difference:
-            from stratos_tui.dataset.compare import compare
-
-            found = datasets.get(self.store, int(other))
-            assert found is not None
-            return compare(self.store, found, build)
-
-        def then(found: Difference) -> None:
-            title = f"build {found.second} against {found.first}"
-            pane = self.query_one("#example", TextPane)
-            pane.put(partial(dataset_text.difference, found), title=title, top=True)
-            if self.compact:
-                self.turn_to("example")
-            else:
-                pane.focus()
-
-        self.background(work, then, again="c")
+    def _compared(self, found: Difference) -> None:
+        title = f"build {found.second} against {found.first}"
+        pane = self.query_one("#example", TextPane)
+        pane.put(partial(dataset_text.difference, found), title=title, top=True)
+        if self.compact:
+            self.turn_to("example")
+        else:
+            pane.focus()
 
     def action_tokens(self) -> None:
         """Ask for a base, and count the shown build's tokens with its tokenizer."""
-        build = self._data.build if self._data is not None else None
-        if build is None:
-            self.fail("there is nothing to count yet: r builds a dataset", "t")
+        data = self._data
+        if data is None or data.build is None:
             return
+        build = data.build
         screen = PromptScreen(
             f"Count the tokens of build {build.id} for which base?",
-            value=self._data.base if self._data is not None else NANO,
+            value=data.base,
             hint="nano, or the folder or name of a model. It is counted once for each base.",
             check=lambda text: "" if text.strip() else "name a base",
         )
@@ -370,33 +303,24 @@ class DatasetScreen(ViewsScreen[Shown]):
         """Stop the build that is under way."""
         job = self._data.job if self._data is not None else None
         if job is None:
-            self.say("nothing is being built")
             return
         said = f"asked job {job.id} to stop; nothing of it is stored"
         self.background(lambda: jobs.request_cancel(self.store, job.id), lambda _: self.say(said), again="x")
 
     def action_export(self, form: Form) -> None:
         """Ask for a path, and write both splits there."""
-        build = self._data.build if self._data is not None else None
-        if build is None:
-            self.fail("there is nothing to export yet: r builds a dataset", "e")
-        else:
-            dataset_export.ask(self, build.id, form)
+        if self._data is not None and self._data.build is not None:
+            dataset_export.ask(self, self._data.build.id, form)
 
     def action_mask(self) -> None:
         """Open the mask lens on the example that is shown."""
-        build, example = self._data.build if self._data is not None else None, self._example
-        if build is None or example is None:
-            self.say("no example is shown")
-        else:
-            assert self._data is not None
-            data = self._data
-            self.app.push_screen(MaskScreen(build.id, data.base, data.settings, example.split, example.position))
+        data, example = self._data, self._example
+        if data is not None and data.build is not None and example is not None:
+            self.app.push_screen(MaskScreen(data.build.id, data.base, data.settings, example.split, example.position))
 
     def action_copy(self) -> None:
         """Copy the example that is shown."""
         if self._example is None:
-            self.say("no example is shown")
             return
         self.app.copy_to_clipboard(self._example.prompt + self._example.completion)
         self.say(f"copied example {self._example.split} {count(self._example.position + 1)}")

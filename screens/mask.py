@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 BEHIND = 6
 """Tokens behind the prompt that are seen when one goes to its end."""
 KEYS = (
-    *(("n p", "next, previous"), ("e", "example by number"), ("s", "other split"), ("b", "where the prompt ends")),
+    *(("n p", "example"), ("e", "by number"), ("s", "split"), ("b", "boundary")),
     *(("tab", "panes"), ("?", "help"), ("esc", "back")),
 )
 

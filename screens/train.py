@@ -14,10 +14,11 @@ from textual.types import CSSPathType
 from textual.widgets import Static
 
 from screens import publishing, train_begin, train_probe, train_text
+from screens.figures import plural
 from screens.follow import Followed
 from screens.mask import MaskScreen
 from screens.render import literal
-from screens.train_curves import MOST_OVERLAID, lines, overlaid
+from screens.train_curves import lines, overlaid
 from screens.train_data import RunReader, Shown
 from screens.train_probe import ProbePane
 from screens.train_start import StartScreen
@@ -45,7 +46,7 @@ class TrainScreen(ViewsScreen[Shown]):
     )
     CSS_PATH: ClassVar[CSSPathType | None] = ["views.tcss", "train.tcss"]
     AUTO_FOCUS = "#runs VirtualTable"
-    VIEWS = ("loss", "probe", "meters", "preflight", "log", "runs")
+    VIEWS = ("loss", "runs", "probe", "meters", "preflight", "log")
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(
             "r", "run", "train", tooltip="Ask what to train on the newest dataset, or resume a run that ended early"
@@ -86,7 +87,6 @@ class TrainScreen(ViewsScreen[Shown]):
                     ],
                     self._cells,
                     empty="No run yet: r trains one.",
-                    openable=False,
                     id="runs",
                     classes="pane",
                 )
@@ -136,7 +136,8 @@ class TrainScreen(ViewsScreen[Shown]):
         if telling.probes:
             now.append("  ").append_text(train_probe.said(telling.probes[-1], data.least_gap, brief=self.compact))
         self.query_one("#now", Static).update(now)
-        self.query_one("#brief", Static).update(train_text.brief(telling))
+        brief = train_text.brief(telling)
+        self.query_one("#brief", Static).set_class(not brief, "-empty").update(brief)
         # a run that ended early ends where it ended
         until = run.total_steps if run.state in ("queued", "running") else run.step
         curve = self.query_one("#loss", Curve)
@@ -151,18 +152,27 @@ class TrainScreen(ViewsScreen[Shown]):
         log.scroll_end(animate=False)
 
     def _over(self, number: int) -> str:
-        """Return what the curves are named: a mean of nothing where no other run is laid under them."""
+        """Return the title of the curves: over how many other runs' they lie."""
         if not self._overlaid:
             return "loss"
         if not number:
             return "loss, no other run to lay under it"
-        more = f", the first {MOST_OVERLAID} of {number} marked" if number > MOST_OVERLAID else ""
-        return f"loss, over {'the marked runs' if self._marked else 'the run before'}{more}"
+        if not self._marked:
+            return "loss, over the run before"
+        return f"loss, over {number} of {plural(len(self._marked), 'marked run')}"
 
     @on(VirtualTable.Highlighted)
     def _choose(self, event: VirtualTable.Highlighted) -> None:
         if event.row is not None and self._row.moved_to(event.row.key, event.index):
             self.reload()
+
+    @on(VirtualTable.Selected)
+    def _opened(self) -> None:
+        """Go from a run to its curves."""
+        if self.compact:
+            self.turn_to("loss")
+        else:
+            self.query_one("#loss", Curve).focus()
 
     @on(VirtualTable.Marked)
     def _mark(self, event: VirtualTable.Marked) -> None:

@@ -15,9 +15,8 @@ KEPT_POINTS = 400
 """A curve is kept this many buckets wide: more than any terminal has dots across."""
 TRAIN_STYLE = Style(color="#5f87af")
 EVAL_STYLE = Style(color="#d7af5f", bold=True)
-RIVAL_COLOURS = ("#d6408f", "#2f9e5b", "#d9822b", "#8f6fd6", "#1f9e9e", "#858d98")
+RIVAL_COLOURS = ("#d6408f", "#8f6fd6", "#d9822b", "#1f9e9e", "#bd5f3f", "#858d98")
 """A letter tells runs apart too, so that colour is not needed."""
-MOST_OVERLAID = len(RIVAL_COLOURS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +39,10 @@ class Overlaid:
 
 
 def overlaid(rivals: Sequence[Rival]) -> list[Overlaid]:
-    """Give each of the first few runs a letter and a colour."""
+    """Give each run a letter and a colour; there are as many as runs that are read."""
     return [
         Overlaid(rival, chr(ord("a") + at), Style(color=colour))
-        for at, (rival, colour) in enumerate(zip(rivals, RIVAL_COLOURS, strict=False))
+        for at, (rival, colour) in enumerate(zip(rivals, RIVAL_COLOURS[: len(rivals)], strict=True))
     ]
 
 

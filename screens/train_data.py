@@ -25,6 +25,8 @@ LOG = "train.log"
 """What a training process prints, in its run's folder."""
 LOG_BYTES = 8_000
 CURRICULUM_PARTS = 40
+MOST_OVERLAID = 6
+"""Other runs whose curves are laid under the shown one's, at most."""
 
 Standing = Literal["training", "waiting", "gone", "ended"]
 """A process trains it; it is queued and nobody began it; it should be trained and its process is not there; or over."""
@@ -102,6 +104,7 @@ class RunReader:
         self._of: int | None = None
         self._curricula: dict[int, list[float]] = {}
         self._rows: dict[int, int] = {}
+        self._rivals: dict[tuple[int, str, int], Rival] = {}
 
     def read(self, store: Store, chosen: int | None, *, overlaid: Sequence[int] | None) -> Shown:
         """Read the chosen run, or the newest; ``overlaid`` with these other runs' curves (none named: the run before
@@ -138,7 +141,7 @@ class RunReader:
             read_served(store, run.id),
             standing(run),
             _verdict(run, self._probes),
-            _rivals(store, run, overlaid),
+            self._overlaid(store, run, overlaid),
         )
 
     def _read_points(self, store: Store, run: Run) -> None:
@@ -149,6 +152,29 @@ class RunReader:
         self._train += runs.points(store, run.id, "train", self._train[-1].step if self._train else -1)
         self._held_out += runs.points(store, run.id, "eval", self._held_out[-1].step if self._held_out else -1)
         self._probes += probes.points(store, run.id, self._probes[-1].step if self._probes else -1)
+
+    def _overlaid(self, store: Store, run: Run, overlaid: Sequence[int] | None) -> tuple[Rival, ...]:
+        """Read the curves of other runs; those of a run that does not go on are kept as they were read."""
+        if overlaid is None:
+            return ()
+        before = phase_views.run_before(store, run.id)
+        wanted = [each for each in overlaid if each != run.id] if overlaid else [before] if before is not None else []
+        known, self._rivals = self._rivals, {}
+        for each in wanted[:MOST_OVERLAID]:
+            if (other := runs.get(store, each)) is not None:
+                key = each, other.state, other.step
+                self._rivals[key] = known.get(key) or Rival(
+                    each,
+                    runs.points(store, each, "train"),
+                    runs.points(store, each, "eval"),
+                    probes.points(store, each),
+                )
+        return tuple(self._rivals.values())
+
+
+def _rival(store: Store, run_id: int) -> Rival:
+    train, held_out = runs.points(store, run_id, "train"), runs.points(store, run_id, "eval")
+    return Rival(run_id, train, held_out, probes.points(store, run_id))
 
 
 def standing(run: Run) -> Standing:
@@ -164,17 +190,6 @@ def _verdict(run: Run, found: Sequence[Probe]) -> Check | None:
     from stratos_tui.training.pilot import judge
 
     return judge(found[-1] if found else None) if run.state == "done" and run.params.get("examples") else None
-
-
-def _rivals(store: Store, run: Run, overlaid: Sequence[int] | None) -> tuple[Rival, ...]:
-    if overlaid is None:
-        return ()
-    before = phase_views.run_before(store, run.id)
-    wanted = [each for each in overlaid if each != run.id] if overlaid else [before] if before is not None else []
-    return tuple(
-        Rival(each, runs.points(store, each, "train"), runs.points(store, each, "eval"), probes.points(store, each))
-        for each in wanted
-    )
 
 
 def _resident(pid: int | None) -> int | None:

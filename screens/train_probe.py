@@ -73,7 +73,7 @@ def said(probe: Probe | None, least_gap: float, *, brief: bool = False) -> Text:
     if probe is None:
         return Text("not probed yet", style=DIM)
     if probe.gap is None:
-        return Text(f"✗ {'no pair' if brief else f'none of {probe.pairs} pairs'} could be read", style=BAD)
+        return Text(f"✗ {'no pair' if brief else f'none of {probe.pairs} pairs could be'} read", style=BAD)
     text = Text()
     if probe.gap < least_gap:
         text.append("✗ " if brief else "✗ no profile sensitivity: ", style=BAD)

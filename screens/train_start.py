@@ -78,7 +78,7 @@ class StartScreen(ModalScreen[Wanted | None]):
     HELP = (
         "What will be trained. Settings are NAME=VALUE with spaces between; what is not named is the recipe's own. "
         "The same build, base and settings are the same run. p measures the preflight checks of just this, o lets one "
-        "that fails fail, by its name: the run records that."
+        "that fails fail, by its name: the run records that. Page down reads on where much changes."
     )
     # Textual declares it on the instance; it is never changed
     VERTICAL_BREAKPOINTS = [(0, "-low"), (34, "-tall")]  # noqa: RUF012
@@ -86,6 +86,8 @@ class StartScreen(ModalScreen[Wanted | None]):
         Binding("enter", "take", "start"),
         Binding("p", "measure", "check just this"),
         Binding("o", "allow", "let a check fail"),
+        Binding("pagedown", "page(1)", "read on"),
+        Binding("pageup", "page(-1)", "read back"),
         Binding("escape", "leave", "leave it"),
     ]
     CSS = """
@@ -169,6 +171,11 @@ class StartScreen(ModalScreen[Wanted | None]):
         """Start nothing."""
         self.dismiss(None)
 
+    def action_page(self, by: int) -> None:
+        """Scroll what changes by a screenful, wherever the keys are."""
+        changes = self.query_one(VerticalScroll)
+        changes.scroll_relative(y=by * changes.size.height, animate=False)
+
     def action_measure(self) -> None:
         """Have the checks of just this measured."""
         try:
@@ -247,12 +254,13 @@ class StartScreen(ModalScreen[Wanted | None]):
         text = Text("checks  ", style=DIM)
         measured = failing(self._job, self._known.build.id, wanted) if wanted is not None else None
         found = [each for each in self._failing() if each.name not in self._allowed]
-        under_way = self._job is not None and self._job.state in ("queued", "running")
+        same = self._job is not None and wanted is not None and is_about(self._job, self._known.build.id, wanted)
         if hint:
             text.append(hint, style=WARN)
-        elif under_way and wanted is not None and self._job is not None:
-            same = is_about(self._job, self._known.build.id, wanted)
+        elif self._job is not None and self._job.state in ("queued", "running"):
             text.append("being measured…" if same else "others are being measured", style=DIM)
+        elif self._job is not None and self._job.state == "failed" and same:
+            text.append(f"✗ could not be measured: {one_line(self._job.error)}", style=BAD)
         elif found:
             text.append(f"✗ {', '.join(one_line(each.name) for each in found)}", style=BAD)
             text.append(f": {one_line(found[0].why)}" if len(found) == 1 else "", style=DIM)

@@ -159,64 +159,6 @@ def difficulty(app: StratosApp) -> float:
     return float(found[1])
 
 
-async def test_c_lays_the_run_before_under_the_curve(running: int, app: StratosApp, settle: Settle) -> None:
-    async with app.run_test(size=(120, 40)) as pilot:
-        await pilot.press("7")
-        await settle(pilot)
-        assert "run 1" not in curve(app)
-        await pilot.press("c")
-        await settle(pilot)
-        assert "a run 1" in curve(app)
-        assert "A its eval" in curve(app)
-        assert "train 3.000" in curve(app)
-        assert str(app.screen.query_one("#loss").border_title) == "loss, over the run before"
-        await pilot.press("c")
-        await settle(pilot)
-        assert "run 1" not in curve(app)
-
-
-async def test_marked_runs_are_told_apart_by_letter_and_colour_on_loss_and_gap(
-    prepared: Store, running: int, app: StratosApp, settle: Settle
-) -> None:
-    second = runs.add(prepared, 1, "nano", {}, "second")
-    for step in (1, 2, 3):
-        put(prepared, second, step, 4.0)
-    runs.finish(prepared, second, "done")
-    for run, gap in ((1, 0.5), (running, 2.0), (second, 3.0)):
-        probes.add(prepared, run, probe(2, gap, 0.5))
-    async with app.run_test(size=(120, 40)) as pilot:
-        await pilot.press("7")
-        await settle(pilot)
-        # the newest is shown; the two others are marked, and shown is the running one again
-        await pilot.press("j", "space", "space", "k", "k")
-        await settle(pilot)
-        assert f"run {second} done" in text(app, "#now")
-        drawn = curve(app)
-        assert "train 4.000" in drawn
-        for words in ("a run 1 ", "A its eval", f"b run {running} 3.000"):
-            assert words in drawn
-        assert curve(app, "#gap").count("A") == curve(app, "#gap").count("B") == 1 + 1
-        assert f"B run {running} 2.000" in curve(app, "#gap")
-        widget = app.screen.query_one("#loss", Curve)
-        colours = {
-            part.text.strip(): part.style.color
-            for y in range(3)
-            for part in widget.render_line(y)
-            if part.style is not None and part.text.strip() in ("a run 1", f"b run {running}")
-        }
-        assert len(set(colours.values())) == 2
-        # c takes them away and brings them back, and a run without its mark is gone
-        await pilot.press("c")
-        await settle(pilot)
-        assert "run 1" not in curve(app)
-        await pilot.press("c", "G", "space")
-        await settle(pilot)
-        await pilot.press("g")
-        await settle(pilot)
-        assert f"a run {running}" in curve(app)
-        assert "run 1 " not in curve(app)
-
-
 async def test_a_run_that_goes_on_is_found_again_and_followed(
     prepared: Store, running: int, app: StratosApp, settle: Settle
 ) -> None:
@@ -302,6 +244,22 @@ async def test_a_run_that_somebody_starts_is_shown_unless_another_was_chosen(
         reload(app)
         await settle(pilot)
         assert "run 1 done" in text(app, "#now")
+
+
+@pytest.mark.parametrize("size", [(120, 40), (80, 24)])
+async def test_enter_goes_from_a_run_to_its_curves(
+    running: int, app: StratosApp, settle: Settle, size: tuple[int, int]
+) -> None:
+    async with app.run_test(size=size) as pilot:
+        await pilot.press("7")
+        await settle(pilot)
+        if size == (80, 24):
+            await pilot.press("v")
+            await settle(pilot)
+        await pilot.press("j", "enter")
+        await settle(pilot)
+        assert "run 1 done" in text(app, "#now")
+        assert app.focused is app.screen.query_one("#loss")
 
 
 async def test_only_keys_that_do_something_are_offered(

@@ -204,7 +204,7 @@ def test_a_published_run_looks_right(
     async def there(pilot: Pilot[None]) -> None:
         await open_train(pilot, settle)
         if size == (80, 24):
-            await pilot.press("v", "v")
+            await pilot.press("v", "v", "v")
             await settle(pilot)
 
     assert snap_compare(app, terminal_size=size, run_before=there)
