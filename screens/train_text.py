@@ -12,7 +12,7 @@ from rich.text import Text
 from screens.figures import decimals, facts, heading, ok_sign, percent, plural, sparkline, table
 from screens.render import DIM, WARN, ago, clean, count, duration, meter, one_line
 from stratos_tui.store.jobs import Job
-from stratos_tui.store.runs import Run
+from stratos_tui.store.runs import Point, Run
 
 if TYPE_CHECKING:
     from screens.train_data import Checkpoint, Telling
@@ -86,6 +86,7 @@ def meters(telling: Telling, width: int) -> Text:
         items += [
             ("eta", duration((run.total_steps - run.step) / pace.steps) if pace and run.total_steps else "—"),
             ("process", f"{telling.memory / 1e9:,.2f} GB of memory" if telling.memory else "—"),
+            *_device(last_point),
         ]
     if telling.verdict is not None:
         said = "a long run is worth its hours" if telling.verdict.ok else "start no long run: look at traces and pairs"
@@ -193,6 +194,14 @@ def _about(job: Job) -> str:
     replaced: Mapping[str, Any] = job.params.get("settings") or {}
     words = [str(job.params.get("base", "")), f"on dataset {job.params.get('dataset', '?')}"]
     return one_line(" ".join([*words, *(f"{name}={value}" for name, value in replaced.items())]))
+
+
+def _device(last: Point | None) -> list[tuple[str, str]]:
+    """Return the most that a run had of its GPU's memory so far, of what there is; nothing where it has none."""
+    if last is None or last.device_memory is None:
+        return []
+    whole = f" of {last.device_total / 1e9:,.1f}" if last.device_total else ""
+    return [("device", f"{last.device_memory / 1e9:,.1f}{whole} GB at most")]
 
 
 def _saved(found: Sequence[Checkpoint]) -> str:

@@ -153,6 +153,20 @@ async def test_the_difficulty_that_is_being_seen_falls_as_the_first_epoch_goes_o
             assert words in pane(app, "meters")
 
 
+async def test_a_gpus_memory_stands_beside_the_processs(
+    prepared: Store, running: int, app: StratosApp, settle: Settle
+) -> None:
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("7")
+        await settle(pilot)
+        assert "device" not in pane(app, "meters")
+        point = Point(3, "train", 1.5, 0.002, 0.7, 0.5, 300.0, 0.3, None, 61_400_000_000, 150_100_000_000)
+        runs.put_point(prepared, running, point)
+        reload(app)
+        await settle(pilot)
+        assert "61.4 of 150.1 GB at most" in pane(app, "meters")
+
+
 def difficulty(app: StratosApp) -> float:
     found = re.search(r"scores (\d\.\d) from 5\.0, epoch 1", pane(app, "meters"))
     assert found is not None
