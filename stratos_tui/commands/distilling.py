@@ -266,11 +266,7 @@ def _held(result: dict[str, Any]) -> list[str]:
         return []
     if result["paused"]:
         return [f"{result['held_back']:,} requests wait: this workspace is paused; `stratos distill resume`"]
-    said = f"{result['held_back']:,} requests are held back by the budget"
-    if pilot := result.get("pilot"):
-        cost = pilot["cost_estimate"]
-        said += f"; by the pilot they take ${cost['expected']:.2f} (${cost['low']:.2f} to ${cost['high']:.2f})"
-    return [f"{said}; raise --budget, or send what fits with --no-pilot"]
+    return [result["held_by"] or f"{result['held_back']:,} requests wait"]
 
 
 def _shortfall(missing: int) -> list[str]:

@@ -100,7 +100,7 @@ def requeue(
     with door.store() as store:
         settings = settings_of(store)
         if everything:
-            count = again.requeue(store, teacher, settings)
+            count = again.requeue(store, teacher, again.by_hand(settings))
             refused: dict[int, str] = {}
         else:
             wanted = _wanted(store, request_ids, code, search, teacher)

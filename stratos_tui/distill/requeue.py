@@ -52,6 +52,11 @@ def requeue(store: Store, teacher: str, settings: DistillSettings, only: Collect
     return keep(store, plan(store, teacher, wanted, settings=settings), settings)
 
 
+def by_hand(settings: DistillSettings) -> DistillSettings:
+    """Return settings by which an operator's word asks ``BY_HAND`` times more than a run does by itself."""
+    return replace(settings, attempts=settings.attempts + BY_HAND)
+
+
 def requeue_all(
     store: Store, request_ids: Sequence[int], settings: DistillSettings, repair: Repair | None = None
 ) -> Decided:
@@ -60,7 +65,7 @@ def requeue_all(
     This is an operator's word: a pair may be asked ``BY_HAND`` times more than by itself. With ``repair`` the teacher
     is told what was wrong with the answer before.
     """
-    by_hand = replace(settings, attempts=settings.attempts + BY_HAND)
+    more = by_hand(settings)
     known = decisions.load(store, request_ids)
     refused = {each: no_answer(each) for each in request_ids if each not in known}
     by_teacher: dict[str, list[int]] = defaultdict(list)
@@ -69,7 +74,7 @@ def requeue_all(
     done: list[int] = []
     for teacher, own in by_teacher.items():
         pairs = {each: Pair(known[each].article_id, known[each].profile_id) for each in own}
-        planned = plan(store, teacher, list(dict.fromkeys(pairs.values())), settings=by_hand)
+        planned = plan(store, teacher, list(dict.fromkeys(pairs.values())), settings=more)
         # of two rejected attempts at one pair, the later one says what was wrong
         notes = {pairs[each]: repair.of(known[each]) if repair else "" for each in sorted(own)}
         asked = [replace(each, repair=notes[Pair(each.article_id, each.profile_id)]) for each in planned.requests]

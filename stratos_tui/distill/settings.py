@@ -24,7 +24,7 @@ class DistillSettings:
     """How pairs are sent, waited for, and asked again.
 
     - ``batch_size``: counts of a batch stay at zero until all of it has ended, so live progress needs several.
-    - ``attempts``: how often a pair is asked at most, the first time included.
+    - ``attempts``: how often a run asks a pair at most, the first time included; an operator may ask beyond that.
     - ``max_tokens``: bounds what one answer can cost; 180 words are about 300 tokens, and unseen thinking counts too.
     - ``effort``: how deeply a current Claude model thinks (``output_config``); the trace itself is in the answer.
     - ``poll_seconds``: a paid batch takes minutes to hours; a rehearsal is looked at more often.
