@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from stratos_tui.cli import run
-from stratos_tui.distill.run import distill
 from stratos_tui.distill.requeue import requeue
+from stratos_tui.distill.run import distill
 from stratos_tui.distill.settings import DistillSettings, settings_of
 from stratos_tui.prism.trace import render_completion
 from stratos_tui.store.db import Store
