@@ -101,8 +101,8 @@ def publish_ollama(
     with folders.alone(folder), open_server(host) as server:
         version, tag = server.version(), tag_of(model)
         there = server.has_model(tag)
-        current = model.state == "usable" and models.usable(store, name)[0].id == model.id
-        if current and there and model.parity.get("host") == server.url:
+        proven = _proven(store, server, name)
+        if there and proven and proven[0].id == model.id:
             return _keep(store, server, model, version)
         if model.state not in models.UNFINISHED:
             model = _again(store, model)
@@ -126,19 +126,19 @@ def publish_ollama(
 
 
 def rollback(store: Store, name: str, host: str | None) -> Model:
-    """Make the usable model before the current one current again, and return it; the present one is retired.
+    """Make the usable model before a server's current one current again, and return it; the present one is retired.
 
     Raises:
         StratosError: there is none before it, the server cannot be asked, or it would not show that model training's
             bytes (asked again where the server's version is another); the present one stays current then.
     """
     _check_name(name)
-    usable = models.usable(store, name)
-    if len(usable) < 2:
-        there = f"{tag_of(usable[0])} is the only usable one" if usable else "there is no usable one"
-        raise StratosError(f"{name}: nothing to go back to; {there} (`stratos publish list`)")
-    present, before = usable[:2]
     with open_server(host) as server:
+        usable = _proven(store, server, name)
+        if len(usable) < 2:
+            there = f"{tag_of(usable[0])} is the only usable one" if usable else "there is no usable one"
+            raise StratosError(f"{name}: nothing to go back to on {server.url}; {there} (`stratos publish list`)")
+        present, before = usable[:2]
         if not server.has_model(tag_of(before)):
             raise StratosError(
                 f"{tag_of(before)} is no longer on the server;"
@@ -197,7 +197,7 @@ def _keep(store: Store, server: OllamaServer, model: Model, version: str) -> Mod
 
 def _fall_back(store: Store, server: OllamaServer, model: Model, version: str) -> None:
     """Give a model's name to the newest other usable one that renders training's bytes, else take the name away."""
-    for before in models.usable(store, model.name):
+    for before in _proven(store, server, model.name):
         if before.id == model.id or not server.has_model(tag_of(before)):
             continue
         asked = _compared(store, server, before, version)
@@ -207,6 +207,12 @@ def _fall_back(store: Store, server: OllamaServer, model: Model, version: str) -
         _refuse(store, server, asked, _other_bytes(asked))
     if server.has_model(alias_of(model.name)):
         server.delete(alias_of(model.name))
+
+
+def _proven(store: Store, server: OllamaServer, name: str) -> list[Model]:
+    """Return the usable models of a name that were proven on a server, newest first: its current one leads."""
+    # a row that names no server is of a time when none was recorded; it is asked again before anything rests on it
+    return [model for model in models.usable(store, name) if model.parity.get("host", server.url) == server.url]
 
 
 def _compared(store: Store, server: OllamaServer, model: Model, version: str) -> Model:
@@ -232,7 +238,7 @@ def _try(server: OllamaServer, tag: str, smoke: Smoke, report: Report) -> dict[s
 def _refuse(store: Store, server: OllamaServer, model: Model, error: str) -> Model:
     """Close a model as refused; nothing unproven stays on the server. What it said is kept."""
     refused = models.update(store, model.id, "refused", error=error)
-    proven = {tag_of(each) for each in models.usable(store, model.name)}
+    proven = {tag_of(each) for each in _proven(store, server, model.name)}
     if tag_of(model) not in proven and server.has_model(tag_of(model)):
         server.delete(tag_of(model))
     return refused

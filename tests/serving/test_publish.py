@@ -135,6 +135,26 @@ def test_what_one_server_showed_proves_nothing_of_another(
     assert (here.state, again.state) == ("usable", "usable")
     assert [here.smoke["host"], again.smoke["host"]] == [ollama.url, elsewhere.url]
     assert elsewhere.behaviour.count("POST", "/api/chat") == 5 + 10
+    # what is lost there is not lost here
+    elsewhere.behaviour.version = "0.35.0"
+    elsewhere.behaviour.faults.add("own template")
+    lost = publish_ollama(store, run_id, "stratos", judge, silent, host=elsewhere.url, converter=None)
+    assert (lost.id, lost.state) == (again.id, "refused")
+    assert elsewhere.behaviour.models == {}
+    assert models.usable(store, "stratos") == [here]
+    assert set(behaviour.models) == {tag_of(here), "stratos:current"}
+
+
+def test_a_rollback_counts_what_is_on_its_own_server(
+    store: Store, finish_run: Finish, base_model: Path, converter: Path, ollama: StandIn, elsewhere: StandIn
+) -> None:
+    first = to_ollama(store, finish_run(base_model))
+    second = to_ollama(store, finish_run(base_model))
+    there = publish_ollama(store, second.run_id, "stratos", judge, silent, host=elsewhere.url, converter=None)
+    with pytest.raises(StratosError, match=f"on {elsewhere.url}; {tag_of(there)} is the only usable one"):
+        rollback(store, "stratos", elsewhere.url)
+    assert rollback(store, "stratos", None).id == first.id
+    assert [each.id for each in models.usable(store, "stratos")] == [there.id, first.id]
 
 
 def test_another_version_of_the_server_is_asked_again_what_it_renders(
@@ -142,6 +162,8 @@ def test_another_version_of_the_server_is_asked_again_what_it_renders(
 ) -> None:
     first = to_ollama(store, run_id)
     behaviour.version = "0.34.0"
+    # as a version of stratos wrote it that recorded no server
+    models.update(store, first.id, "usable", parity={"equal": True, "server": "0.33.2", "answers": []})
     again = to_ollama(store, run_id)
     assert (again.id, again.state, again.parity["server"]) == (first.id, "usable", "0.34.0")
     assert again.smoke == first.smoke
@@ -221,7 +243,7 @@ def test_a_failed_smoke_test_leaves_the_former_model_current_and_repeating_tries
 def test_rollback_goes_back_and_forth_again(
     store: Store, finish_run: Finish, base_model: Path, converter: Path, ollama: StandIn, behaviour: Behaviour
 ) -> None:
-    with pytest.raises(StratosError, match="nothing to go back to; there is no usable one"):
+    with pytest.raises(StratosError, match=r"nothing to go back to on .*; there is no usable one"):
         rollback(store, "stratos", None)
     first = to_ollama(store, finish_run(base_model))
     with pytest.raises(StratosError, match="is the only usable one"):
