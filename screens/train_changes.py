@@ -128,17 +128,11 @@ def settings(typed: str) -> dict[str, object]:
     Raises:
         StratosError: a word without ``=``, or checks that may fail: they are allowed one by one.
     """
-    found: dict[str, object] = {}
-    for word in typed.split():
-        name, equals, value = word.partition("=")
-        if not equals or not name:
-            raise StratosError(f"{word}: write NAME=VALUE")
-        if name == "overridden":
-            raise StratosError("overridden: o lets a failing check fail, by its name")
-        try:
-            found[name] = json.loads(value)
-        except ValueError:
-            found[name] = value
+    from stratos_tui.training.recipes import read_settings
+
+    found = read_settings(typed.split())
+    if "overridden" in found:
+        raise StratosError("overridden: o lets a failing check fail, by its name")
     return found
 
 
@@ -167,12 +161,16 @@ def changes(known: Known, wanted: Wanted) -> Text:
         return Text(f"The first run: {count(len(params))} settings, all the recipe's own", style=DIM).append(
             "".join(f"\n  {name} = {params[name]}" for name in wanted.settings if name in params), style=CHANGED
         )
+    from stratos_tui.training.recipes import KEEPS_LOSS
+
     found = [*_build_changes(known), *_differences({"base": last.base}, {"base": wanted.base})]
     found += _differences(_flat(last.params), _flat(params))
-    if not found:
+    if all(name in KEEPS_LOSS for name, *_ in found):
         same = f"Nothing changed since run {last.id}: the same build, base and settings are the same run"
-        what = "which is done; change something to train again" if last.state == "done" else "which goes on"
-        return Text(f"{same}, {what}.", style=WARN)
+        if last.state == "done":
+            return Text(f"{same}, which is done; change something to train again.", style=WARN)
+        with_these = "".join(f", {name} {before} → {after}" for name, before, after in found)
+        return Text(f"{same}, which goes on{with_these}.", style=WARN)
     text = Text.assemble((f"Changed since run {last.id}", "bold underline"))
     for name, before, after in found:
         text.append(f"\n{name}  ", style=DIM).append(before).append(" → ", style=DIM).append(after, style=CHANGED)

@@ -108,7 +108,7 @@ def finished(store: Store, run_id: int) -> Run:
     if run is None:
         raise StratosError(f"there is no run {run_id}; `stratos train start` makes one")
     if run.state != "done":
-        raise StratosError(f"run {run_id} is {run.state}, so it has no model yet; `stratos train watch --run {run_id}`")
+        raise StratosError(f"run {run_id} is {run.state}, so it has no model yet; `stratos train watch {run_id}`")
     return run
 
 

@@ -96,7 +96,11 @@ async def test_before_a_run_the_form_says_what_changed_since_the_last(
     async with app.run_test(size=(120, 40)) as pilot:
         await open_train(pilot, settle, "r")
         assert f"Nothing changed since run {nano_run}" in text(app, "#changes")
-        await pilot.press("tab", "tab", *"epochs=3 shape.layers=2")
+        # what only decides how a step is taken makes no other run
+        await pilot.press("tab", "tab", *"micro_batch=8")
+        await settle(pilot)
+        assert f"Nothing changed since run {nano_run}" in text(app, "#changes")
+        await pilot.press(*["backspace"] * len("micro_batch=8"), *"epochs=3 shape.layers=2")
         await settle(pilot)
         lines = text(app, "#changes").splitlines()
         assert lines == [f"Changed since run {nano_run}", "epochs  4 → 3", "shape.layers  4 → 2"]
