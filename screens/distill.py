@@ -231,7 +231,7 @@ class DistillScreen(ViewsScreen[Shown]):
             return data.job is None
         if data is not None and action == "cancel":
             totals = data.standing.totals
-            return bool(data.job or data.standing.in_flight or totals.out or totals.waiting)
+            return bool(data.job or data.standing.in_flight or totals.open)
         return super().check_action(action, parameters)
 
     def action_plan(self) -> None:
@@ -330,7 +330,7 @@ class DistillScreen(ViewsScreen[Shown]):
             job = data.job
             said = f"asked job {job.id} to stop; what was sent stays with the teacher, and r goes on with it"
             self.background(lambda: jobs.request_cancel(self.store, job.id), lambda _: self.say(said), again="x")
-        elif data.standing.in_flight or data.standing.totals.out or data.standing.totals.waiting:
+        elif data.standing.in_flight or data.standing.totals.open:
             question, detail = distill_text.cancel_question(choice, data.standing)
             self.app.push_screen(ConfirmScreen(question, detail, yes="cancel them", no="keep them"), self._give_up)
         else:

@@ -192,7 +192,7 @@ class PlanDesk:
             self._screen.say("that changed in the meantime: press r again")
             return
         totals = self.standing.totals
-        if not priced.requests and not totals.out and not totals.waiting:
+        if not priced.requests and not totals.open:
             self._screen.say(f"{priced.choice.teacher} has answered every pair that was asked for: nothing is missing")
             return
         question, detail = distill_text.question(priced, self.standing, agreed=agreed)

@@ -41,6 +41,7 @@ def test_a_plan_says_what_it_takes_by_every_model_and_sends_nothing(ask: Any, se
 def test_submit_sends_a_pilot_and_then_the_rest_and_watch_takes_them_in(ask: Any) -> None:
     first = ask("submit", "--pairs", "120", "--pilot", "20")
     assert (first["sent"]["requests"], first["after_pilot"]) == (20, 100)
+    assert (first["open"], first["waiting"], first["out"]) == (120, 100, 20)
     assert ask("watch")["accepted"] + ask("watch")["rejected"] >= 18
     assert ask("submit", "--pairs", "100", "--pilot", "20")["after_pilot"] == 0
     watched = ask("watch")

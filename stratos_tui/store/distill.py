@@ -14,11 +14,13 @@ from stratos_tui.store.db import Store
 class Totals:
     """A teacher's requests by how they ended. Every request counts once; a pair asked again is a further request.
 
-    ``waiting`` ones are planned and were not sent; ``out`` ones were, or are just being sent, and are not judged yet.
+    Of the ``open`` ones, ``waiting`` are planned and were not sent; ``out`` were, or are just being sent, and are not
+    judged yet.
     What was asked for the noise floor is left out.
     """
 
     requests: int
+    open: int
     waiting: int
     out: int
     accepted: int
@@ -114,7 +116,8 @@ def twice(store: Store, teacher: str) -> list[Twice]:
 def totals(store: Store, teacher: str | None = None) -> Totals:
     """Return how a teacher's requests (or everybody's) have ended."""
     row = store.row(
-        "SELECT count(*) AS requests, coalesce(sum(state = 'planned' AND batch_id IS NULL), 0) AS waiting,"
+        "SELECT count(*) AS requests, coalesce(sum(state IN ('planned', 'submitted', 'answered')), 0) AS open,"
+        " coalesce(sum(state = 'planned' AND batch_id IS NULL), 0) AS waiting,"
         " coalesce(sum(state IN ('submitted', 'answered') OR state = 'planned' AND batch_id IS NOT NULL), 0) AS out,"
         " coalesce(sum(state = 'accepted'), 0) AS accepted,"
         " coalesce(sum(state = 'rejected' AND code != 'refusal'), 0) AS rejected,"
