@@ -27,7 +27,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from benchmarks.gpu import common
 from stratos_tui.articles import fields, near_duplicates, rows
@@ -41,6 +41,9 @@ from stratos_tui.store.datasets import DatasetRow
 from stratos_tui.training import nano, preflight, preflight_rows, preflight_tokens
 from stratos_tui.training.mask import encode
 from stratos_tui.training.recipes import NanoShape, Recipe, read_settings, recipe_for
+
+if TYPE_CHECKING:
+    from stratos_tui.inference.local import Generation
 
 REAL = Path(__file__).resolve().parents[3] / "shared" / "real"
 DAY = date(2026, 2, 15)
@@ -114,11 +117,11 @@ def main(given: argparse.Namespace, out: Path) -> None:
         sampling = local.Sampling(
             temperature=0.6, top_p=0.95, top_k=20, max_new_tokens=TOY_TOKENS if given.toy else TOKENS
         )
-        said: list[str] = []
+        said: list[Generation] = []
         for start in range(0, len(held_out), TOGETHER):
             together = held_out[start : start + TOGETHER]
             seeds = [start + at for at in range(len(together))]
-            said += [each.text for each in local.generate(served, [p.prompt for p in together], seeds, sampling)]
+            said += local.generate(served, [pair.prompt for pair in together], seeds, sampling)
         label = name or "base as it came"
         file = out / f"{label.replace(' ', '-')}.jsonl"
         write_predictions(file, held_out, said, seen)
@@ -210,12 +213,13 @@ def hold(
         sys.exit(f"{arm}: {error}")
 
 
-def write_predictions(file: Path, held_out: Sequence[Pair], said: Sequence[str], seen: Sequence[Pair]) -> None:
+def write_predictions(file: Path, held_out: Sequence[Pair], said: Sequence[Generation], seen: Sequence[Pair]) -> None:
     """Write what ``stratos evaluate --predictions`` reads; training pairs carry the teacher's scores, for medians."""
     with file.open("w", encoding="utf-8") as lines:
-        for pair, text in zip(held_out, said, strict=True):
-            answer = parse_answer(text)
-            read = (None, "") if isinstance(answer, Fault) else (answer.tenths / 10, answer.trace)
+        for pair, each in zip(held_out, said, strict=True):
+            answer = parse_answer(each.text)
+            lost = isinstance(answer, Fault) or not each.finished
+            read = (None, "") if lost else (answer.tenths / 10, answer.trace)
             lines.write(_line(pair, *read, train=False))
         for pair in seen:
             lines.write(_line(pair, None, "", train=True))

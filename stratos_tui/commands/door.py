@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -21,6 +22,8 @@ from stratos_tui.text import one_line, plain
 from stratos_tui.text import table as table
 
 DEFAULT_DB = "stratos.db"
+_CONTROL = re.compile("[\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
+"""What JSON leaves as it is and a terminal may obey: DEL, C1 controls, invisible and direction characters."""
 PLAIN_SECONDS = 5.0
 """Without a terminal a progress line is printed when its note changes, and at most this often otherwise."""
 
@@ -47,8 +50,9 @@ class Door:
     def answer(self, document: dict[str, Any], text: str | Iterable[str]) -> None:
         """Print the one JSON document, or the text for people."""
         if self.as_json:
-            json.dump(document, sys.stdout, ensure_ascii=False, allow_nan=False, default=str)
-            sys.stdout.write("\n")
+            said = json.dumps(document, ensure_ascii=False, allow_nan=False, default=str)
+            # the same document, with nothing in it that a terminal would obey
+            sys.stdout.write(_CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", said) + "\n")
         else:
             for line in [text] if isinstance(text, str) else text:
                 sys.stdout.write(plain(line) + "\n")

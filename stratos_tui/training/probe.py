@@ -87,7 +87,8 @@ def ask(
                     "article_id": row.article_id,
                     "profile_id": row.profile_id,
                     "teacher": row.tenths,
-                    "tenths": None if isinstance(answer, Fault) else answer.tenths,
+                    # an answer that was cut has no score, as for every scorer
+                    "tenths": None if isinstance(answer, Fault) or not each.finished else answer.tenths,
                     "text": each.text[:KEPT_CHARACTERS],
                     "finished": each.finished,
                     "looping": loops(_WORD.findall(each.text.casefold())),

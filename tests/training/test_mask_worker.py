@@ -15,6 +15,7 @@ from stratos_tui.store import datasets
 from stratos_tui.store.db import Store
 from stratos_tui.training.mask import mask
 from stratos_tui.training.mask_worker import MaskReader
+from tests.builds import change
 
 GIVE_UP_SECONDS = 600
 HOSTILE = "[red]x[/] \x1b[31m \u202e \u2028 \ud7ff \U0001f980 \x00"
@@ -55,11 +56,11 @@ def workers(store: Store) -> list[int]:
 
 def test_one_process_tells_one_example_after_the_other(built: Store, reader: MaskReader) -> None:
     pytest.importorskip("trl", reason="the training stack is not installed")
-    with built.write() as connection:
-        connection.execute(
-            "UPDATE dataset_examples SET completion = completion || ? WHERE split = 'train' AND position = 1",
-            (HOSTILE,),
-        )
+    change(
+        built,
+        "UPDATE dataset_examples SET completion = completion || ? WHERE split = 'train' AND position = 1",
+        HOSTILE,
+    )
     assert reader.tokens("train", 0) == mask(built, 1, "train", 0, "nano")
     [worker] = workers(built)
     hostile = reader.tokens("train", 1)
