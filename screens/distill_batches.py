@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from rich.text import Text
+from textual.content import Content
 
 from screens.figures import Part, decimals, percent, stacked_bar, table
 from screens.render import BAND_COLOURS, DIM, WARN, absolute, count, dollars, duration, one_line, parse_time, provenance
@@ -13,7 +14,7 @@ from screens.widgets.rows import Column, Row
 from stratos_tui.store import phase_views
 from stratos_tui.store.batches import Batch
 from stratos_tui.store.db import Store
-from stratos_tui.store.phase_views import Happening, Usage
+from stratos_tui.store.phase_views import Happening, Usage, Whole
 from stratos_tui.teachers.prices import NANO
 
 COLUMNS = (
@@ -47,7 +48,7 @@ _SIGNS = {
 }
 _KINDS = {"example": "traces", "pilot": "pilot", "noise": "noise", "candidates": "drafts"}
 _REQUEST_STATES = {
-    "planned": ("·", "waits"),
+    "planned": ("…", "sending"),
     "submitted": ("→", "out"),
     "answered": ("←", "came back"),
     "accepted": ("✓", "accepted"),
@@ -150,6 +151,18 @@ def in_full(batch: Batch, cost: int, usage: Usage | None, now: datetime) -> Text
     if batch.polled_at and batch.state == "submitted":
         text.append(f"last looked at {parse_time(batch.polled_at):%H:%M:%S} · ", style=DIM)
     return text.append(one_line(batch.remote_id or "the server has not confirmed it"), style=DIM)
+
+
+def whole(found: Whole) -> Content:
+    """Return what all answers came to, in one line: the share from the cache, thinking tokens, answers a minute."""
+    if not found.usage.answers:
+        return Content()
+    parts = [f"all: {count(found.usage.answers)} answers", f"{percent(found.usage.cache_hits, 0)} cached"]
+    if found.usage.thinking:
+        parts.append(f"{count(found.usage.thinking)} thinking")
+    if rate := found.per_minute:
+        parts.append(f"{rate:,.0f} a minute")
+    return Content(" · ".join(parts))
 
 
 def took(batch: Batch, usage: Usage | None, now: datetime) -> float | None:

@@ -159,9 +159,12 @@ class PhaseScreen(Screen[None], Generic[Data]):
         self.query_one(Notice).say(line)
 
     def say(self, text: str | Text) -> None:
-        """Show a short answer for a few seconds where errors show; an empty one clears the line."""
+        """Show a short answer for a few seconds where errors show; an empty one clears the line.
+
+        Over a store that is not watched nothing moves by itself: there it stays.
+        """
         words = literal(text) if isinstance(text, str) else text
-        self.query_one(Notice).say(words if words else None, ANSWER_SECONDS)
+        self.query_one(Notice).say(words if words else None, ANSWER_SECONDS if self.host.live else None)
 
     def did(self, label: str, undo: Callable[[], object]) -> None:
         """Say what was just done, and how ``u`` takes it back; ``undo`` runs in a worker thread."""

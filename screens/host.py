@@ -62,6 +62,8 @@ class Host(App[None]):
 
     activity: reactive[Activity | None] = reactive(None, always_update=True)
     phases: ClassVar[tuple[Phase, ...]] = ()
+    awaited = ""
+    """Whose answers are on their way to this process, and may be paid: leaving waits for them."""
 
     class Beat(Message):
         """The store was looked at; ``changed`` tells whether somebody committed since the last look."""
@@ -76,7 +78,7 @@ class Host(App[None]):
         super().__init__()
         self.store = store
         self.clock = clock or (lambda: datetime.now(UTC))
-        self._live = live
+        self.live = live
         self._reloaded_at = time.monotonic()
         self._stop = threading.Event()
         self._watcher = threading.Thread(target=self._watch_store, name="watch the store", daemon=True)
@@ -94,7 +96,7 @@ class Host(App[None]):
         # what the start made stays until the end: a full collection that looks through it stops the keys for 50 ms
         gc.freeze()
         gc.enable()
-        if self._live:
+        if self.live:
             threading.Thread(target=self._read_ahead, name="read ahead", daemon=True).start()
 
     def on_unmount(self) -> None:
@@ -144,7 +146,7 @@ class Host(App[None]):
             else:
                 self.post_message(self.Beat(now, version is not None and seen != version))
                 version = seen
-            if not self._live:
+            if not self.live:
                 return
             self._stop.wait(max(PULSE_SECONDS, 10 * (time.monotonic() - began)))
 

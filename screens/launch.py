@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from stratos_tui.jobs import spawn
 from stratos_tui.store import jobs
+from stratos_tui.store.jobs import Job
 
 if TYPE_CHECKING:
     from textual.app import App
@@ -67,5 +68,25 @@ def _say_how_it_ended(
     elif code:
         # it ran to its end, and the answer is no (a check failed, a model was refused)
         app.call_from_thread(screen.fail, f"{' '.join(arguments[:2])}: the answer is no; what failed stands here")
+    elif own is not None and (held := _held_back(own)):
+        app.call_from_thread(screen.fail, f"{' '.join(arguments[:2])} is done, but {held}")
     else:
-        app.call_from_thread(screen.say, f"✓ {' '.join(arguments[:2])} is done")
+        app.call_from_thread(screen.say, f"✓ {' '.join(arguments[:2])} is done{_came_to(own) if own else ''}")
+
+
+def _came_to(job: Job) -> str:
+    """Return what judging again turned, in words; empty for other jobs, whose screens show what they did."""
+    if job.kind != "rejudge":
+        return ""
+    turned = (f"{job.result[name]:,} {name.partition('_')[2]} now" for name in ("now_accepted", "now_rejected"))
+    return f": {job.result['judged']:,} answers judged again, {', '.join(turned)}"
+
+
+def _held_back(job: Job) -> str:
+    """Return what a job that ended well could not send, and why, where it says so; empty where nothing was."""
+    number = job.result.get("held_back")
+    if not number:
+        return ""
+    if job.result.get("paused"):
+        return f"{number:,} requests wait: this workspace is paused"
+    return str(job.result.get("held_by") or f"{number:,} requests are held back by the budget")

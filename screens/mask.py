@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
+from collections.abc import Mapping
 from functools import partial
-from typing import ClassVar, cast
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from rich.text import Text
 from textual.app import ComposeResult
@@ -19,7 +18,6 @@ from textual.widgets import Static
 from screens import mask_text
 from screens.dialogs import HelpScreen, PromptScreen
 from screens.host import Host
-from screens.mask_text import Token
 from screens.render import DIM, WARN, count, literal, one_line
 from screens.widgets.rows import ListSource
 from screens.widgets.text_pane import TextPane
@@ -28,12 +26,14 @@ from stratos_tui.errors import StratosError
 from stratos_tui.records import Split
 from stratos_tui.store import datasets
 
-NANO = "nano"
-"""The base that needs nothing but the build."""
+if TYPE_CHECKING:
+    from stratos_tui.training.mask import Token
+    from stratos_tui.training.mask_worker import MaskReader
+
 BEHIND = 6
 """Tokens behind the prompt that are seen when one goes to its end."""
 KEYS = (
-    *(("n p", "next, previous"), ("e", "example by number"), ("s", "other split"), ("b", "where the prompt ends")),
+    *(("n p", "example"), ("e", "by number"), ("s", "split"), ("b", "boundary")),
     *(("tab", "panes"), ("?", "help"), ("esc", "back")),
 )
 
@@ -41,8 +41,8 @@ KEYS = (
 class MaskScreen(ModalScreen[None]):
     """One example at a time: every token with its id and a sign, the prompt and the completion as they run, the totals.
 
-    The tokenizer is loaded by a process of its own (``stratos train mask``), so that this one stays light. ``position``
-    counts from 0, what is shown from 1.
+    The tokenizer is loaded once, by a process of its own that lives as long as the lens is open, so that this one stays
+    light. ``position`` counts from 0, what is shown from 1.
     """
 
     HELP = (
@@ -61,15 +61,29 @@ class MaskScreen(ModalScreen[None]):
         Binding("escape,q", "leave", "back"),
     ]
 
-    def __init__(self, dataset_id: int, base: str, split: Split = "train", position: int = 0) -> None:
+    def __init__(
+        self,
+        dataset_id: int,
+        base: str,
+        settings: Mapping[str, object],
+        split: Split = "train",
+        position: int = 0,
+    ) -> None:
+        """``settings`` are those that differ from the base's own recipe."""
         super().__init__()
         self._dataset_id = dataset_id
         self._base = base
+        self._settings = settings
         self._at: tuple[Split, int] = (split, position)
         self._known: dict[tuple[Split, int], list[Token]] = {}
         self._counts: dict[Split, int] = {}
-        self._process: subprocess.Popen[str] | None = None
+        self._reader: MaskReader | None = None
         self._left = False
+
+    @property
+    def made_of(self) -> tuple[int, str, Mapping[str, object]]:
+        """The build, the base and the settings that the tokens are read by."""
+        return self._dataset_id, self._base, self._settings
 
     def compose(self) -> ComposeResult:
         """The totals, the tokens beside the two texts, and the keys."""
@@ -84,12 +98,17 @@ class MaskScreen(ModalScreen[None]):
 
     def on_mount(self) -> None:
         """Show the first example."""
+        from stratos_tui.training.mask_worker import MaskReader
+
+        store = cast("Host", self.app).store
+        self._reader = MaskReader(store.path.resolve(), self._dataset_id, self._base, self._settings)
         self._go(self._at)
 
     def on_unmount(self) -> None:
-        """End the process that nobody waits for any more."""
+        """End the process that nobody asks any more."""
         self._left = True
-        self._end_process()
+        if self._reader is not None:
+            self._reader.close()
 
     # what the keys do
 
@@ -139,39 +158,27 @@ class MaskScreen(ModalScreen[None]):
 
     def _go(self, at: tuple[Split, int]) -> None:
         self._at = at
-        self._title()
         if at in self._known:
+            self._title()
             self._show(at)
             return
-        self.query_one("#totals", Static).update(Text("reading the tokens: the tokenizer takes a moment…", style=DIM))
-        self._end_process()
+        # once the tokenizer is there an example takes no longer than a look: what is shown stays until then
+        if not self._known:
+            self._title()
+            said = "reading the tokens: the tokenizer takes a moment…"
+            self.query_one("#totals", Static).update(Text(said, style=DIM))
         self.run_worker(partial(self._read, at), thread=True, exit_on_error=False, group="mask")
 
     def _read(self, at: tuple[Split, int]) -> None:
-        """Have the tokens told by a process of its own; in a worker thread."""
+        """Have the tokens told by the process; in a worker thread."""
         split, position = at
-        store = cast("Host", self.app).store
-        arguments = [
-            *("train", "mask", "--dataset", str(self._dataset_id), "--base", self._base, "--split", split),
-            *("--position", str(position), "--json", "--db", str(store.path)),
-        ]
         try:
-            self._counts[split] = datasets.count(store, self._dataset_id, split)
-            process = subprocess.Popen(
-                [sys.executable, "-m", "stratos_tui", *arguments],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-                errors="replace",
-            )
-            self._process = process
-            if self._left or at != self._at:
-                process.terminate()
-            printed, said = process.communicate()
-            if process.returncode:
-                raise StratosError(mask_text.complaint(said, process.returncode))
-            tokens = mask_text.parse(printed)
+            if split not in self._counts:
+                self._counts[split] = datasets.count(cast("Host", self.app).store, self._dataset_id, split)
+            # whoever leafs on does not wait for what was passed by
+            if self._left or at != self._at or self._reader is None:
+                return
+            tokens = self._reader.tokens(split, position)
         except (StratosError, OSError) as error:
             self._tell(at, None, str(error))
         else:
@@ -212,7 +219,3 @@ class MaskScreen(ModalScreen[None]):
         of = f" of {count(self._counts[split])}" if split in self._counts else ""
         title = f"mask lens · {split} example {count(position + 1)}{of} · dataset {self._dataset_id} · {self._base}"
         self.query_one("#lens").border_title = Content(one_line(title)).markup
-
-    def _end_process(self) -> None:
-        if self._process is not None and self._process.poll() is None:
-            self._process.terminate()

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from rich.text import Text
 
 from screens.figures import percent
-from screens.render import DIM, WARN, clean, count, one_line
+from screens.render import DIM, WARN, clean, count
 from screens.widgets.rows import Column, Row
-from stratos_tui.errors import StratosError
+
+if TYPE_CHECKING:
+    from stratos_tui.training.mask import Token
 
 SUPERVISED, UNSUPERVISED = "+", "·"
 STYLES = {True: "#2f9e5b", False: DIM}
@@ -24,27 +24,6 @@ COLUMNS = (
 )
 BOUNDARY = "boundary"
 """The key of the row between the last token of the prompt and the first that is trained on."""
-
-
-@dataclass(frozen=True, slots=True)
-class Token:
-    """One token: its id in the vocabulary, what it stands for, and whether it carries loss."""
-
-    id: int
-    text: str
-    supervised: bool
-
-
-def parse(document: str) -> list[Token]:
-    """Read what ``stratos train mask --json`` printed.
-
-    Raises:
-        StratosError: it is something else.
-    """
-    try:
-        return [Token(int(each["id"]), str(each["text"]), bool(each["supervised"])) for each in _tokens(document)]
-    except (ValueError, TypeError, KeyError) as error:
-        raise StratosError("`stratos train mask` did not print tokens; try it in a terminal") from error
 
 
 def first_supervised(tokens: Sequence[Token]) -> int | None:
@@ -91,16 +70,3 @@ def running(tokens: Sequence[Token], *, supervised: bool) -> Text:
 def shown(text: str) -> str:
     """Return what a token stands for on one line, with its spaces and line ends to be seen."""
     return clean(text.replace("\t", "⇥")).replace("\n", "⏎").replace(" ", "␣")
-
-
-def complaint(output: str, code: int) -> str:
-    """Return the line in which a command said why it could not do it: its last words."""
-    said = [line for line in output.splitlines() if line.strip()]
-    return one_line(said[-1]) if said else f"`stratos train mask` ended with code {code} and said nothing"
-
-
-def _tokens(document: str) -> list[dict[str, Any]]:
-    found = json.loads(document)["tokens"]
-    if not isinstance(found, list):
-        raise TypeError(type(found).__name__)
-    return found

@@ -16,7 +16,7 @@ from screens.render import count, literal
 from screens.widgets.rows import Column, ListSource, Row
 from screens.widgets.virtual_table import VirtualTable
 from stratos_tui.store.db import Store
-from stratos_tui.teachers.catalog import teacher_of
+from stratos_tui.teachers.catalog import find_teacher
 
 if TYPE_CHECKING:
     from stratos_tui.distill.orphans import Orphan
@@ -92,10 +92,10 @@ def list_orphans(store: Store, teacher: str) -> list[Orphan]:
         StratosError: the server cannot be asked.
     """
     from stratos_tui.distill.orphans import orphans
-    from stratos_tui.distill.settings import DistillSettings
+    from stratos_tui.distill.settings import settings_of
     from stratos_tui.teachers.batches import open_client
 
-    with open_client(teacher_of(teacher), store.path, DistillSettings().rehearsal) as client:
+    with open_client(find_teacher(store, teacher), store.path, settings_of(store).rehearsal) as client:
         return orphans(store, client)
 
 
@@ -106,11 +106,11 @@ def carry_out(store: Store, teacher: str, wish: Wish) -> str:
         StratosError: it cannot be done; says why.
     """
     from stratos_tui.distill.orphans import adopt, cancel_orphan
-    from stratos_tui.distill.settings import DistillSettings
+    from stratos_tui.distill.settings import settings_of
     from stratos_tui.teachers.batches import open_client
 
     what, remote_id = wish
-    with open_client(teacher_of(teacher), store.path, DistillSettings().rehearsal) as client:
+    with open_client(find_teacher(store, teacher), store.path, settings_of(store).rehearsal) as client:
         if what == "adopt":
             return f"{remote_id} is batch {adopt(store, client, remote_id)} now; i takes it in once it has ended"
         cancel_orphan(store, client, remote_id)

@@ -73,10 +73,7 @@ def served(found: Served) -> Text:
 
 
 def ask_publish(screen: PhaseScreen[Any], run: Run, found: Served) -> None:
-    """Ask whether to publish a run, and start it."""
-    if run.state != "done":
-        screen.say(f"run {run.id} is {run.state}: only a run that is done can be published")
-        return
+    """Ask whether to publish a run that is done, and start it."""
     current = f"{_tag(found.current)} stays current until then." if found.current else "Nothing is served yet."
     detail = (
         "It is merged, converted to GGUF and created in Ollama. It becomes current only if the server renders "
@@ -89,10 +86,8 @@ def ask_publish(screen: PhaseScreen[Any], run: Run, found: Served) -> None:
 
 
 def ask_rollback(screen: PhaseScreen[Any], found: Served) -> None:
-    """Ask whether to go back to the model before the current one, and do it."""
+    """Ask whether to go back to the model before the current one, where there is one, and do it."""
     if found.current is None or found.before is None:
-        there = f"{_tag(found.current)} is the only usable model" if found.current else "no model is usable yet"
-        screen.say(f"nothing to go back to: {there}")
         return
     detail = f"{_tag(found.current)} is current now and will be retired. Its files stay, and P publishes it again."
     question = ConfirmScreen(f"Go back to {_tag(found.before)}?", detail, yes="go back", no="leave it")

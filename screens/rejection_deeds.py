@@ -15,6 +15,7 @@ from stratos_tui.store import answers, decisions, requests
 from stratos_tui.store.db import Store
 
 if TYPE_CHECKING:
+    from screens.rules import Changes
     from stratos_tui.distill.decide import Decided
     from stratos_tui.distill.judge import Rules
     from stratos_tui.store.answers import Unjudged
@@ -37,9 +38,9 @@ def told(note: str) -> Deed:
 
     def do(store: Store, request_ids: Sequence[int]) -> Decided:
         from stratos_tui.distill.requeue import Repair, requeue_all
-        from stratos_tui.distill.settings import DistillSettings
+        from stratos_tui.distill.settings import settings_of
 
-        return requeue_all(store, request_ids, DistillSettings(), Repair(note))
+        return requeue_all(store, request_ids, settings_of(store), Repair(note))
 
     return Deed("Ask again, with a note, for", "planned again, with a note", "n", "N", do, requests.withdraw)
 
@@ -58,6 +59,20 @@ def to_edit(store: Store, request_id: int) -> tuple[Unjudged | None, Rules]:
     return answers.one(store, request_id), rules_of(store)
 
 
+def rules_in_force(store: Store) -> Rules:
+    """Return the rules as this workspace has set them."""
+    from stratos_tui.distill.switches import rules_of
+
+    return rules_of(store)
+
+
+def change_rules(store: Store, changes: Changes) -> None:
+    """Change the rules; what is stored is judged by them when it is judged again."""
+    from stratos_tui.distill.switches import change
+
+    change(store, off=changes.off, on=changes.on, limits=changes.limits)
+
+
 def checked(answer: Unjudged, rules: Rules, text: str) -> tuple[bool, str]:
     """Return whether an edited text can be read, and what it is: its score, its words, a rule that it breaks."""
     from stratos_tui.distill.decide import read_edited
@@ -74,45 +89,45 @@ def checked(answer: Unjudged, rules: Rules, text: str) -> tuple[bool, str]:
 def accept_text(store: Store, request_id: int, text: str) -> str:
     """Accept an edited text in an answer's place; return the rule that it still breaks, in words."""
     from stratos_tui.distill.decide import accept_edited
-    from stratos_tui.distill.settings import DistillSettings
+    from stratos_tui.distill.settings import settings_of
 
-    return accept_edited(store, request_id, text, DistillSettings())[1]
+    return accept_edited(store, request_id, text, settings_of(store))[1]
 
 
 def undo_older(store: Store) -> None:
     """Take back the last step that is stored."""
     from stratos_tui.distill.decide import undo_step
-    from stratos_tui.distill.settings import DistillSettings
+    from stratos_tui.distill.settings import settings_of
 
-    undo_step(store, DistillSettings())
+    undo_step(store, settings_of(store))
 
 
 def _accept(store: Store, request_ids: Sequence[int]) -> Decided:
     from stratos_tui.distill.decide import accept_all
-    from stratos_tui.distill.settings import DistillSettings
+    from stratos_tui.distill.settings import settings_of
 
-    return accept_all(store, request_ids, DistillSettings())
+    return accept_all(store, request_ids, settings_of(store))
 
 
 def _discard(store: Store, request_ids: Sequence[int]) -> Decided:
     from stratos_tui.distill.decide import discard_all
-    from stratos_tui.distill.settings import DistillSettings
+    from stratos_tui.distill.settings import settings_of
 
-    return discard_all(store, request_ids, DistillSettings())
+    return discard_all(store, request_ids, settings_of(store))
 
 
 def _ask_again(store: Store, request_ids: Sequence[int]) -> Decided:
     from stratos_tui.distill.requeue import requeue_all
-    from stratos_tui.distill.settings import DistillSettings
+    from stratos_tui.distill.settings import settings_of
 
-    return requeue_all(store, request_ids, DistillSettings())
+    return requeue_all(store, request_ids, settings_of(store))
 
 
 def _undecide(store: Store, request_ids: Sequence[int]) -> int:
     from stratos_tui.distill.decide import undo_all
-    from stratos_tui.distill.settings import DistillSettings
+    from stratos_tui.distill.settings import settings_of
 
-    return undo_all(store, request_ids, DistillSettings())
+    return undo_all(store, request_ids, settings_of(store))
 
 
 ACCEPT = Deed("Accept as they are", "accepted", "a", "A", _accept, _undecide)

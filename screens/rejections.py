@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
@@ -18,20 +18,24 @@ from screens import rejection_text
 from screens.dialogs import ConfirmScreen
 from screens.figures import plural
 from screens.in_order import InOrder
+from screens.launch import launch
 from screens.rejection_deeds import (
     ACCEPT,
     AGAIN,
     DISCARD,
     Deed,
     accept_text,
+    change_rules,
     checked,
     notes_for,
+    rules_in_force,
     to_edit,
     told,
     undo_older,
 )
 from screens.render import count, provenance, score_text
-from screens.views import ViewsScreen
+from screens.rules import Changes, RulesScreen
+from screens.views import VIEW, ViewsScreen
 from screens.widgets.listing_table import ListingTable
 from screens.widgets.rows import Column, ListSource, Row
 from screens.widgets.text_pane import TextPane
@@ -50,6 +54,8 @@ if TYPE_CHECKING:
 
 EVERY, DECIDED = "", ":decided"
 """The keys of the rows that stand for every reason, and for what an operator has decided."""
+ALL = Binding.Group("all")
+"""The keys that do to all that are listed what their small letters do to one."""
 NOTHING = "No rejected answer under the cursor."
 OWN_NOTE = "Left empty, each is told what its own verdict says."
 
@@ -91,11 +97,21 @@ class RejectionsScreen(ViewsScreen[Shown]):
         Binding("e", "edit", "edit", tooltip="Edit the answer, and accept what you wrote; the answer itself is kept"),
         Binding("r", "requeue", "again", tooltip="Plan a further attempt at their pairs; phase 4 sends it"),
         Binding("n", "note", "note", tooltip="Ask again, and tell the teacher what was wrong: you see the note first"),
-        Binding("x", "discard", "discard", tooltip="Give their pairs up: they are not asked again, and not missed"),
-        Binding("A", "all('accept')", "accept all", tooltip="Accept all that are listed, where they can be read"),
-        Binding("X", "all('discard')", "discard all", tooltip="Give the pairs of all that are listed up"),
-        Binding("R", "all('requeue')", "all again", tooltip="Ask all that are listed again"),
-        Binding("N", "all('note')", "all notes", tooltip="Ask all again; each is told what its own verdict says"),
+        Binding("x", "discard", "drop", tooltip="Give their pairs up: they are not asked again, and not missed"),
+        VIEW,
+        Binding(
+            "A", "all('accept')", "accept all", tooltip="Accept all that are listed, where they can be read", group=ALL
+        ),
+        Binding("X", "all('discard')", "drop all", tooltip="Give the pairs of all that are listed up", group=ALL),
+        Binding("R", "all('requeue')", "all again", tooltip="Ask all that are listed again", group=ALL),
+        Binding(
+            "N",
+            "all('note')",
+            "all notes",
+            tooltip="Ask all again; each is told what its own verdict says",
+            group=ALL,
+        ),
+        Binding("s", "rules", "rules", tooltip="The rules that judge answers: switch them, set their limits"),
     ]
 
     def __init__(self) -> None:
@@ -104,6 +120,7 @@ class RejectionsScreen(ViewsScreen[Shown]):
         self._drawn: RejectedAnswer | None = None
         self._reason = EVERY
         self._step: Step | None = None
+        self._counts: dict[str, int] = {}
         self._reads = InOrder(self)
 
     def compose_body(self) -> ComposeResult:
@@ -164,7 +181,7 @@ class RejectionsScreen(ViewsScreen[Shown]):
             rows.append(Row(DECIDED, (Text("decided by you", style="italic"), count(data.decided))))
         reasons = self.query_one("#reasons", VirtualTable)
         reasons.set_source(ListSource(rows if data.reasons or data.decided else []), keep=True)
-        self._step = data.step
+        self._step, self._counts = data.step, data.reasons
         self.refresh_bindings()
         self._show_detail(data.detail)
 
@@ -304,6 +321,33 @@ class RejectionsScreen(ViewsScreen[Shown]):
         self.background(
             partial(rejections.ids, self.store, code=self._reason or None, search=search), ask, again=deed.bulk_key
         )
+
+    def action_rules(self) -> None:
+        """Show the rules, and judge every stored answer again where they are changed."""
+
+        def show(rules: Rules) -> None:
+            def changed(changes: Changes | None) -> None:
+                if changes is not None:
+                    self._judge_by(
+                        changes, lambda: self.did(changes.words(), partial(self._judge_back, rules, changes))
+                    )
+
+            self.app.push_screen(RulesScreen(rules, self._counts), changed)
+
+        self.background(partial(rules_in_force, self.store), show, again="s")
+
+    def _judge_by(self, changes: Changes, then: Callable[[], object]) -> None:
+        """Change the rules, and start the job that judges by them."""
+
+        def start(_: None) -> None:
+            launch(self, ["rejections", "rules", "judge"], "judging every stored answer again", again="s")
+            then()
+
+        self.background(partial(change_rules, self.store, changes), start, again="s")
+
+    def _judge_back(self, rules: Rules, changes: Changes) -> None:
+        back = changes.back(rules)
+        self.app.call_from_thread(self._judge_by, back, lambda: None)
 
     def action_undo(self) -> None:
         """Take back the last step on this screen; then, after asking, those made before the app was opened."""

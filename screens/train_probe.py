@@ -13,6 +13,7 @@ from textual.widgets import Static
 
 from screens.figures import decimals, percent
 from screens.render import DIM
+from screens.train_curves import Overlaid
 from screens.widgets.curve import Curve, Line
 from stratos_tui.store.probes import Probe
 
@@ -41,27 +42,41 @@ class ProbePane(Vertical):
         """Name the pane."""
         self.border_title = "paired-profile probe"
 
-    def put(self, found: Sequence[Probe], least_gap: float, until: float | None) -> None:
-        """Show a run's probes; ``least_gap`` is what the gap needs, in points, ``until`` the last step to come."""
+    def put(
+        self, found: Sequence[Probe], least_gap: float, until: float | None, rivals: Sequence[Overlaid] = ()
+    ) -> None:
+        """Show a run's probes over other runs'; ``least_gap`` is what the gap needs, in points, ``until`` the last step
+        to come."""
         self.query_one("#probe-said", Static).update(said(found[-1] if found else None, least_gap))
-        gaps = [(float(probe.step), probe.gap) for probe in found if probe.gap is not None]
-        shares = [(float(probe.step), probe.psr * 100) for probe in found if probe.psr is not None]
+        gaps = _gaps(found)
         needed = [(gaps[0][0], least_gap), (max(gaps[-1][0], until or 0.0), least_gap)] if gaps else []
+        others = [Line(each.name, _gaps(each.rival.probes), each.style, sign=each.sign) for each in rivals]
         self.query_one("#gap", Curve).set_lines(
-            [Line("", needed, NEEDED_STYLE), Line("gap", gaps, GAP_STYLE, sign="▲")], until=until
+            [Line("gap", gaps, GAP_STYLE, sign="▲"), *others, Line("", needed, NEEDED_STYLE)], until=until
         )
-        self.query_one("#psr", Curve).set_lines([Line("PSR %", shares, PSR_STYLE, sign="●")], until=until)
+        others = [Line(each.name, _shares(each.rival.probes), each.style, sign=each.sign) for each in rivals]
+        self.query_one("#psr", Curve).set_lines(
+            [Line("PSR %", _shares(found), PSR_STYLE, sign="●"), *others], until=until
+        )
 
 
-def said(probe: Probe | None, least_gap: float) -> Text:
+def _gaps(found: Sequence[Probe]) -> list[tuple[float, float]]:
+    return [(float(probe.step), probe.gap) for probe in found if probe.gap is not None]
+
+
+def _shares(found: Sequence[Probe]) -> list[tuple[float, float]]:
+    return [(float(probe.step), probe.psr * 100) for probe in found if probe.psr is not None]
+
+
+def said(probe: Probe | None, least_gap: float, *, brief: bool = False) -> Text:
     """Return what a run's last probe means, in one line."""
     if probe is None:
         return Text("not probed yet", style=DIM)
     if probe.gap is None:
-        return Text(f"✗ none of {probe.pairs} pairs could be read", style=BAD)
+        return Text(f"✗ {'no pair' if brief else f'none of {probe.pairs} pairs could be'} read", style=BAD)
     text = Text()
     if probe.gap < least_gap:
-        text.append("✗ no profile sensitivity: ", style=BAD)
+        text.append("✗ " if brief else "✗ no profile sensitivity: ", style=BAD)
     else:
         text.append("✓ ", style=GOOD)
     return text.append(f"gap {decimals(probe.gap, 1)} · PSR {percent(probe.psr, 0)}")

@@ -1,213 +1,290 @@
-"""The form before a run: which base with which settings, and what that changes against the last run."""
+"""The form before a run: base, settings, a pilot or all rows, which checks may fail, and what all that changes."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from collections.abc import Callable
+from functools import partial
+from typing import ClassVar
 
 from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
+from textual.message import Message
+from textual.reactive import reactive
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
+from screens.dialogs import ConfirmScreen
 from screens.figures import plural
-from screens.render import DIM, WARN, count, literal, one_line
+from screens.render import DIM, WARN, literal, one_line
+from screens.train_changes import Failing, Known, Wanted, changes, failing, is_about, planned_params, settings, typed
+from screens.widgets.chooser import ChooseScreen
+from screens.widgets.rows import Column, Row
 from stratos_tui.errors import StratosError
-from stratos_tui.store import datasets, phase_views
-from stratos_tui.store.datasets import Dataset
-from stratos_tui.store.db import Store
-from stratos_tui.store.runs import Run
+from stratos_tui.store.jobs import Job
 
-CHANGED = "bold #bd8f10"
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What a run would be made of, and the last run with the build it was made of."""
-
-    build: Dataset
-    rows: int
-    last: Run | None
-    last_build: Dataset | None
+BAD, GOOD = "bold #d65d5d", "#2f9e5b"
+CHECK_COLUMNS = (Column("check", 16), Column("", 7), Column("measured", 30, flex=1))
+UNMEASURED = "p measures the checks of just this; only one that fails can be let fail"
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What the operator asked for: a base, and the settings that are not the recipe's own."""
+class What(Static, can_focus=True):
+    """Whether all rows are trained on or a pilot's; space changes it."""
 
-    base: str
-    settings: dict[str, object]
+    HELP = (
+        "A pilot trains on some of the rows and then judges paired profiles. A build of more rows than that is "
+        "trained on as a whole only once a pilot of it passed."
+    )
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("space,left,right,h,l", "change", "all rows or a pilot")]
+    DEFAULT_CSS = "What { height: 1; } What:focus { background: $cursor-here; }"
 
+    pilot: reactive[bool] = reactive(False)
 
-def read(store: Store, dataset_id: int) -> Known:
-    """Read what a run on a build is compared with."""
-    build = datasets.get(store, dataset_id)
-    assert build is not None
-    last = phase_views.latest_run(store)
-    last_build = datasets.get(store, last.dataset_id) if last is not None else None
-    return Known(build, datasets.count(store, dataset_id, "train"), last, last_build)
+    class Changed(Message):
+        """It is a pilot now, or no longer."""
+
+    def __init__(self, rows: int, pilot_rows: int) -> None:
+        super().__init__(markup=False, id="what")
+        self._names = (
+            f"train on {plural(rows, 'row')}",
+            f"pilot on {plural(min(rows, pilot_rows), 'row')}, then judge it",
+        )
+
+    def render(self) -> Text:
+        """Both, with a sign before the one that is chosen."""
+        text = Text(no_wrap=True)
+        for pilot, name in zip((False, True), self._names, strict=True):
+            chosen = pilot == self.pilot
+            text.append(f"{'●' if chosen else '○'} {name}   ", style="bold" if chosen else DIM)
+        return text
+
+    def watch_pilot(self) -> None:
+        """Say that it changed."""
+        self.post_message(self.Changed())
+
+    def action_change(self) -> None:
+        """Take the other one."""
+        self.pilot = not self.pilot
 
 
 class StartScreen(ModalScreen[Wanted | None]):
-    """Ask for base and settings, and say what they change while they are typed; enter starts, escape does not."""
+    """Ask what to train, and say what it changes while it is typed; enter starts, escape does not.
+
+    ``measure`` has the checks measured; the answer comes by :meth:`checked`.
+    """
 
     HELP = (
         "What will be trained. Settings are NAME=VALUE with spaces between; what is not named is the recipe's own. "
-        "The same build, base and settings are the same run."
+        "The same build, base and settings are the same run. p measures the preflight checks of just this, o lets one "
+        "that fails fail, by its name: the run records that. Page down reads on where much changes."
     )
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "leave it")]
+    # Textual declares it on the instance; it is never changed
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (34, "-tall")]  # noqa: RUF012
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "take", "start"),
+        Binding("p", "measure", "check just this"),
+        Binding("o", "allow", "let a check fail"),
+        Binding("pagedown", "page(1)", "read on"),
+        Binding("pageup", "page(-1)", "read back"),
+        Binding("escape", "leave", "leave it"),
+    ]
     CSS = """
     StartScreen { align: center middle; background: $background 60%; }
-    StartScreen > .dialog { width: 84; max-width: 100%; }
+    StartScreen > .dialog { width: 84; max-width: 100%; max-height: 100%; }
     StartScreen .name { height: 1; margin: 1 0 0 0; color: $text-muted; }
-    StartScreen Input { height: 1; border: none; padding: 0; margin: 0; }
+    StartScreen .dialog Input { height: 1; border: none; padding: 0; margin: 0; }
+    StartScreen #checks { height: auto; max-height: 3; margin: 1 0 0 0; }
     StartScreen VerticalScroll { height: auto; max-height: 12; margin: 1 0 0 0; }
     StartScreen #changes { height: auto; }
+    StartScreen.-low > .dialog { padding: 0 2; }
+    StartScreen.-low VerticalScroll { max-height: 6; }
     """
 
-    def __init__(self, known: Known, base: str) -> None:
+    def __init__(
+        self,
+        known: Known,
+        wanted: Wanted,
+        measure: Callable[[Wanted], object],
+        *,
+        job: Job | None,
+        blocked: Failing | None,
+    ) -> None:
+        """``wanted`` is what it begins with, ``job`` the newest preflight; ``blocked`` is the check that ended the run
+        before, if one did."""
         super().__init__()
         self._known = known
-        self._base = base
+        self._begin = wanted
+        self._measure = measure
+        self._allowed: dict[str, None] = dict.fromkeys(wanted.allowed)
+        self._blocked = blocked
+        self._job = job
 
     def compose(self) -> ComposeResult:
-        """Base, settings, what they change, keys."""
+        """What, base, settings, the checks, what they change, keys."""
+        from stratos_tui.training.recipes import recipe_for
+
         build = self._known.build
         question = f"Train on dataset {build.id} ({plural(self._known.rows, 'row')})?"
         with Vertical(classes="dialog"):
             yield Static(literal(question, "bold"), classes="question")
+            yield What(self._known.rows, recipe_for(self._begin.base).pilot_examples)
             yield Static("base: nano, a folder with a model's config.json, or a model's name", classes="name")
-            yield Input(self._base, id="base", compact=True)
+            yield Input(self._begin.base, id="base", compact=True, select_on_focus=False)
             yield Static("settings, as epochs=3 learning_rate=0.001; empty takes the recipe's own", classes="name")
-            yield Input("", id="settings", compact=True)
+            yield Input(typed(self._begin.settings), id="settings", compact=True, select_on_focus=False)
+            yield Static("", id="checks", markup=False)
             with VerticalScroll(can_focus=False):
                 yield Static("", id="changes", markup=False)
-            keys = (("enter", "bold"), " start    ", ("tab", "bold"), " next field    ", ("esc", "bold"), " leave it")
-            yield Static(Text.assemble(*keys), classes="keys")
+            yield Static("", classes="keys", id="keys")
 
     def on_mount(self) -> None:
         """Say what starting as it stands would change."""
-        self.query_one("#settings", Input).focus()
-        self._say_changes()
+        what = self.query_one(What)
+        what.pilot = self._begin.pilot
+        what.focus()
+        self._say()
 
-    @on(Input.Changed)
-    def _say_changes(self) -> None:
-        try:
-            wanted = self._wanted()
-            said = changes(self._known, wanted)
-        except StratosError as error:
-            said = Text("✗ ", style=WARN).append_text(literal(str(error)))
-        self.query_one("#changes", Static).update(said)
+    def checked(self, job: Job | None) -> None:
+        """Take the newest preflight, whatever it measures."""
+        self._job = job
+        self._say()
 
-    @on(Input.Submitted)
-    def _take(self, event: Input.Submitted) -> None:
-        event.stop()
+    # what the keys do
+
+    def action_take(self) -> None:
+        """Start what stands there, unless it is wrong: what is wrong with it stands there already."""
         try:
             wanted = self._wanted()
             planned_params(self._known, wanted)
         except StratosError:
-            # what is wrong with it stands there already
             return
         self.dismiss(wanted)
+
+    @on(Input.Submitted)
+    def _submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        self.action_take()
 
     def action_leave(self) -> None:
         """Start nothing."""
         self.dismiss(None)
 
+    def action_page(self, by: int) -> None:
+        """Scroll what changes by a screenful, wherever the keys are."""
+        changes = self.query_one(VerticalScroll)
+        changes.scroll_relative(y=by * changes.size.height, animate=False)
+
+    def action_measure(self) -> None:
+        """Have the checks of just this measured."""
+        try:
+            wanted = self._wanted()
+            planned_params(self._known, wanted)
+        except StratosError:
+            return
+        self._measure(wanted)
+
+    def action_allow(self) -> None:
+        """Ask which failing check may fail, or may no longer."""
+        found = self._failing()
+        if not found and not self._allowed:
+            self._say(UNMEASURED)
+            return
+        rows = [
+            Row(each.name, (each.name, "allowed" if each.name in self._allowed else "", one_line(each.value)))
+            for each in found
+        ]
+        known = {each.name for each in found}
+        rows += [Row(name, (name, "allowed", "")) for name in self._allowed if name not in known]
+        screen = ChooseScreen("Which check may fail? One that is allowed is held to again", CHECK_COLUMNS, rows)
+        self.app.push_screen(screen, partial(self._chosen, {each.name: each for each in found}))
+
+    def _chosen(self, found: dict[str, Failing], name: str | None) -> None:
+        if not name:
+            return
+        if name in self._allowed:
+            del self._allowed[name]
+            self._say()
+            return
+        check = found[name]
+        detail = Text.assemble(
+            ("measured  ", DIM),
+            one_line(check.value),
+            ("\nneeds     ", DIM),
+            one_line(check.threshold),
+            ("\nwhy       ", DIM),
+            one_line(check.why),
+            "\n\nThe run goes on although it fails, and records that it did: everybody who sees the run sees this.",
+        )
+        screen = ConfirmScreen(f"Let the check {name} fail?", detail, yes="let it fail", no="hold to it")
+        self.app.push_screen(screen, partial(self._allow, name))
+
+    def _allow(self, name: str, yes: bool | None) -> None:
+        if yes:
+            self._allowed[name] = None
+            self._say()
+
+    # what it says
+
+    @on(Input.Changed)
+    @on(What.Changed)
+    def _changed(self) -> None:
+        self._say()
+
+    def on_descendant_focus(self) -> None:
+        """Say which keys work here: in a field letters are text."""
+        here = () if isinstance(self.focused, Input) else (("space", "pilot"), ("p", "check"), ("o", "allow"))
+        keys = (("enter", "start"), *here, ("tab", "next field"), ("esc", "leave it"))
+        said = Text("  ").join(Text.assemble((key, "bold"), f" {what}") for key, what in keys)
+        self.query_one("#keys", Static).update(said)
+
+    def _say(self, hint: str = "") -> None:
+        try:
+            wanted = self._wanted()
+            said = changes(self._known, wanted)
+        except StratosError as error:
+            said = Text("✗ ", style=WARN).append_text(literal(str(error)))
+            wanted = None
+        self.query_one("#changes", Static).update(said)
+        self.query_one("#checks", Static).update(self._checks(wanted, hint))
+
+    def _checks(self, wanted: Wanted | None, hint: str) -> Text:
+        """Return how the preflight of just this stands, and which checks may fail."""
+        text = Text("checks  ", style=DIM)
+        measured = failing(self._job, self._known.build.id, wanted) if wanted is not None else None
+        found = [each for each in self._failing() if each.name not in self._allowed]
+        same = self._job is not None and wanted is not None and is_about(self._job, self._known.build.id, wanted)
+        if hint:
+            text.append(hint, style=WARN)
+        elif self._job is not None and self._job.state in ("queued", "running"):
+            text.append("being measured…" if same else "others are being measured", style=DIM)
+        elif self._job is not None and self._job.state == "failed" and same:
+            text.append(f"✗ could not be measured: {one_line(self._job.error)}", style=BAD)
+        elif found:
+            text.append(f"✗ {', '.join(one_line(each.name) for each in found)}", style=BAD)
+            text.append(f": {one_line(found[0].why)}" if len(found) == 1 else "", style=DIM)
+        elif measured is not None:
+            text.append("✓ all others pass" if self._allowed else "✓ all pass", style=GOOD)
+        else:
+            text.append("not measured for just this", style=DIM)
+        if self._allowed:
+            text.append("\nmay fail  ", style=DIM).append(", ".join(map(one_line, self._allowed)), style=WARN)
+        return text
+
+    def _failing(self) -> list[Failing]:
+        """Return the checks that are known to fail: measured for just this, or by the run before."""
+        try:
+            found = failing(self._job, self._known.build.id, self._wanted())
+        except StratosError:
+            found = None
+        if found is None:
+            return [self._blocked] if self._blocked is not None else []
+        return found
+
     def _wanted(self) -> Wanted:
         base = self.query_one("#base", Input).value.strip()
         if not base:
             raise StratosError("name a base")
-        return Wanted(base, settings(self.query_one("#settings", Input).value))
-
-
-def settings(typed: str) -> dict[str, object]:
-    """Read ``NAME=VALUE NAME=VALUE`` as settings; a value that is not JSON is text.
-
-    Raises:
-        StratosError: a word without ``=``.
-    """
-    found: dict[str, object] = {}
-    for word in typed.split():
-        name, equals, value = word.partition("=")
-        if not equals or not name:
-            raise StratosError(f"{word}: write NAME=VALUE")
-        try:
-            found[name] = json.loads(value)
-        except ValueError:
-            found[name] = value
-    return found
-
-
-def planned_params(known: Known, wanted: Wanted) -> dict[str, Any]:
-    """Return every setting of the run that would be started, as it would be stored.
-
-    Raises:
-        StratosError: a setting does not exist, or its value is of another type.
-    """
-    from stratos_tui.training.launch import planned
-
-    # by way of JSON, as a stored run's settings came: a tuple is a list there
-    params: dict[str, Any] = json.loads(json.dumps(planned(wanted.base, known.rows, wanted.settings).params()))
-    return params
-
-
-def changes(known: Known, wanted: Wanted) -> Text:
-    """Return what a run would change against the last one: its build, its base, and each setting.
-
-    Raises:
-        StratosError: a setting does not exist, or its value is of another type.
-    """
-    params, last = planned_params(known, wanted), known.last
-    if last is None:
-        return Text(f"The first run: {count(len(params))} settings, all the recipe's own", style=DIM).append(
-            "".join(f"\n  {name} = {params[name]}" for name in wanted.settings if name in params), style=CHANGED
-        )
-    found = [*_build_changes(known), *_differences({"base": last.base}, {"base": wanted.base})]
-    found += _differences(_flat(last.params), _flat(params))
-    if not found:
-        same = f"Nothing changed since run {last.id}: the same build, base and settings are the same run"
-        what = "which is done; change something to train again" if last.state == "done" else "which goes on"
-        return Text(f"{same}, {what}.", style=WARN)
-    text = Text.assemble((f"Changed since run {last.id}", "bold underline"))
-    for name, before, after in found:
-        text.append(f"\n{name}  ", style=DIM).append(before).append(" → ", style=DIM).append(after, style=CHANGED)
-    return text
-
-
-def _build_changes(known: Known) -> list[tuple[str, str, str]]:
-    assert known.last is not None
-    before, after = known.last_build, known.build
-    if before is not None and before.digest == after.digest:
-        return []
-    was = f"{before.id} ({before.digest[:12]})" if before is not None else f"{known.last.dataset_id}, which is gone"
-    return [("dataset", was, f"{after.id} ({after.digest[:12]})")]
-
-
-def _differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[tuple[str, str, str]]:
-    names = sorted({*before, *after})
-    return [
-        (one_line(name), _word(before, name), _word(after, name))
-        for name in names
-        if before.get(name) != after.get(name) or (name in before) != (name in after)
-    ]
-
-
-def _flat(params: Mapping[str, Any]) -> dict[str, Any]:
-    """Return settings with those inside a shape beside the others, as ``shape.hidden``."""
-    found: dict[str, Any] = {}
-    for name, value in params.items():
-        if isinstance(value, Mapping):
-            found |= {f"{name}.{inner}": each for inner, each in value.items()}
-        else:
-            found[name] = value
-    return found
-
-
-def _word(params: Mapping[str, Any], name: str) -> str:
-    return one_line(json.dumps(params[name], ensure_ascii=False)) if name in params else "—"
+        found = settings(self.query_one("#settings", Input).value)
+        return Wanted(base, found, tuple(self._allowed), self.query_one(What).pilot)

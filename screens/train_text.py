@@ -12,7 +12,7 @@ from rich.text import Text
 from screens.figures import decimals, facts, heading, ok_sign, percent, plural, sparkline, table
 from screens.render import DIM, WARN, ago, clean, count, duration, meter, one_line
 from stratos_tui.store.jobs import Job
-from stratos_tui.store.runs import Run
+from stratos_tui.store.runs import Point, Run
 
 if TYPE_CHECKING:
     from screens.train_data import Checkpoint, Telling
@@ -36,8 +36,10 @@ def now_line(telling: Telling, now: datetime, *, brief: bool) -> Text:
         text.append(f"  {one_line(run.base)} on dataset {run.dataset_id}", style=DIM)
     bar = meter(run.step, run.total_steps, 10 if brief else 20)
     text.append(f"  {bar} step {count(run.step)} of {count(run.total_steps)}")
-    if telling.gone:
+    if telling.standing == "gone":
         text.append("  its process is gone: r resumes it", style=STATE_STYLES["failed"])
+    elif telling.standing == "waiting":
+        text.append("  no process trains it: r starts it", style=WARN)
     elif run.state == "running":
         if run.stop_requested:
             text.append("  stopping after this step", style=WARN)
@@ -83,14 +85,35 @@ def meters(telling: Telling, width: int) -> Text:
     if run.state == "running":
         items += [
             ("eta", duration((run.total_steps - run.step) / pace.steps) if pace and run.total_steps else "—"),
-            ("memory", f"{telling.memory / 1e9:,.2f} GB held" if telling.memory else "—"),
+            ("process", f"{telling.memory / 1e9:,.2f} GB of memory" if telling.memory else "—"),
+            *_device(last_point),
         ]
+    if telling.verdict is not None:
+        said = "a long run is worth its hours" if telling.verdict.ok else "start no long run: look at traces and pairs"
+        items.append(("pilot", Text.assemble(ok_sign(telling.verdict.ok), f" {telling.verdict.value}: {said}")))
+    if telling.replaced.allowed:
+        items.append(("may fail", Text(", ".join(map(one_line, telling.replaced.allowed)), style=WARN)))
     items += [
         ("best eval", f"{decimals(best.loss)} at step {count(best.step)}" if best else "—"),
         ("saved at", _saved(telling.checkpoints)),
         ("order", run.order_digest[:16] or "proved at the end"),
     ]
     return text.append("\n").append_text(facts(items))
+
+
+def brief(telling: Telling) -> Text:
+    """Return the numbers that count in a line or two: for where the meters do not show."""
+    run, pace = telling.run, telling.pace
+    last = telling.train[-1] if telling.train else None
+    known = [
+        *([f"acc {percent(last.token_accuracy)}"] if last and last.token_accuracy is not None else []),
+        *([f"grad {decimals(last.grad_norm)}"] if last and last.grad_norm is not None else []),
+        *([f"lr {_rate(last.learning_rate)}"] if last and last.learning_rate is not None else []),
+        *([f"{pace.tokens:,.0f} tok/s"] if pace is not None else []),
+        *(str(value) for name, value in curriculum(telling, 4) if name == "seeing" and run.state != "done"),
+        *([f"saved at {count(telling.checkpoints[-1].step)}"] if telling.checkpoints else []),
+    ]
+    return Text(" · ".join(known), style=DIM)
 
 
 def curriculum(telling: Telling, cells: int) -> list[tuple[str, str | Text]]:
@@ -105,12 +128,12 @@ def curriculum(telling: Telling, cells: int) -> list[tuple[str, str | Text]]:
     if telling.run.state == "done" or at >= (telling.run.params.get("epochs") or math.inf):
         return [("seeing", "all rows were seen")]
     if number > 1 and telling.run.params.get("later_epochs", "shuffled") == "shuffled":
-        return [("seeing", f"every difficulty, shuffled (epoch {number})")]
+        return [("seeing", f"all, shuffled, epoch {number}")]
     share = at - math.floor(at)
     far = parts[min(int(share * len(parts)), len(parts) - 1)] / 10
     strip = Text(sparkline(parts, cells), style=DIM)
     strip.stylize("bold", 0, max(round(share * len(strip)), 1))
-    return [("seeing", f"scores {far:.1f} from 5.0 (epoch {number})"), ("easy→hard", strip)]
+    return [("seeing", f"scores {far:.1f} from 5.0, epoch {number}"), ("easy→hard", strip)]
 
 
 def checks(job: Job | None, width: int) -> Text:
@@ -118,10 +141,11 @@ def checks(job: Job | None, width: int) -> Text:
     if job is None:
         return Text("Not checked yet: p measures everything that has ever spoiled a run.", style=DIM)
     if job.state in ("queued", "running"):
-        return Text(f"checking… {one_line(job.note)}", style=DIM)
+        return Text(f"checking {_about(job)}… {one_line(job.note)}", style=DIM)
     if job.state == "failed":
         return Text.assemble(("✗ the preflight could not be done: ", STATE_STYLES["failed"]), one_line(job.error))
     found: Sequence[Mapping[str, Any]] = job.result.get("checks", [])
+    about = _about(job)
     failed = [check for check in found if check.get("ok") is False]
     text = Text()
     if failed:
@@ -130,6 +154,7 @@ def checks(job: Job | None, width: int) -> Text:
         )
     else:
         text.append(f"all {plural(len(found), 'check')} pass: r trains\n", style=STATE_STYLES["done"])
+    text.append(f"{about}\n" if about else "", style=DIM)
     for check in failed:
         text.append_text(ok_sign(False)).append(f" {_word(check, 'name')}", style="bold")
         text.append(f"  {_word(check, 'value')}").append(f"  needs {_word(check, 'threshold')}\n", style=DIM)
@@ -162,6 +187,21 @@ def recipe(run: Run) -> Text:
         if value not in (None, (), [])
     ]
     return heading("settings").append("\n").append_text(facts(known)) if known else Text()
+
+
+def _about(job: Job) -> str:
+    """Return what a preflight measures: base, build, settings that are not the recipe's own."""
+    replaced: Mapping[str, Any] = job.params.get("settings") or {}
+    words = [str(job.params.get("base", "")), f"on dataset {job.params.get('dataset', '?')}"]
+    return one_line(" ".join([*words, *(f"{name}={value}" for name, value in replaced.items())]))
+
+
+def _device(last: Point | None) -> list[tuple[str, str]]:
+    """Return the most that a run had of its GPU's memory so far, of what there is; nothing where it has none."""
+    if last is None or last.device_memory is None:
+        return []
+    whole = f" of {last.device_total / 1e9:,.1f}" if last.device_total else ""
+    return [("device", f"{last.device_memory / 1e9:,.1f}{whole} GB at most")]
 
 
 def _saved(found: Sequence[Checkpoint]) -> str:

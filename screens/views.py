@@ -13,6 +13,8 @@ from screens.frame import PhaseScreen
 
 Data = TypeVar("Data")
 
+VIEW = Binding("v", "view", "view", tooltip="Show the next pane")
+"""For a screen to list where it stands by importance among its own keys."""
 WIDE, TALL = 110, 34
 """Columns and lines from which on all panes of such a screen show at once."""
 
@@ -26,7 +28,7 @@ class ViewsScreen(PhaseScreen[Data]):
     VIEWS: ClassVar[tuple[str, ...]] = ()
     """The ids of the panes that take turns, the most useful first."""
     CSS_PATH: ClassVar[CSSPathType | None] = "views.tcss"
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("v", "view", "view", tooltip="Show the next pane")]
+    BINDINGS: ClassVar[list[BindingType]] = [VIEW]
 
     def on_mount(self) -> None:
         """Give the first pane its turn."""

@@ -44,6 +44,7 @@ class StratosApp(Host):
     phases = PHASES
     MODES: ClassVar[dict[str, Any]] = {phase.name: phase.build for phase in PHASES}
     DEFAULT_MODE = "overview"
+    _warned = False
     BINDINGS: ClassVar[list[BindingType]] = [
         *(Binding(phase.key, f"go('{phase.name}')", phase.title, show=False) for phase in PHASES),
         Binding("left_square_bracket", "step(-1)", "previous phase", show=False, key_display="["),
@@ -87,6 +88,16 @@ class StratosApp(Host):
 
         if not isinstance(self.screen, HelpScreen):
             self.push_screen(HelpScreen(self.screen))
+
+    async def action_quit(self) -> None:
+        """Leave; where an answer is on its way, say first what leaving now would mean."""
+        from screens.frame import PhaseScreen
+
+        if self.awaited and not self._warned and isinstance(base := self.screen_stack[0], PhaseScreen):
+            self._warned = True
+            base.fail(f"{self.awaited} is answering: q again leaves, and waits up to 30 s for what may be paid")
+            return
+        await super().action_quit()
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """Offer every phase and every action of the screen in the palette, before Textual's own commands."""

@@ -68,6 +68,7 @@ def run(store: Store, wanted: Wanted, report: Report, *, training: dict[str, obj
     """
     from stratos_tui.dataset.build import build
     from stratos_tui.distill.run import distill
+    from stratos_tui.distill.settings import settings_of
     from stratos_tui.evaluation.evaluate import evaluate
     from stratos_tui.scoring.scorers import find_scorer
     from stratos_tui.training import launch
@@ -76,7 +77,7 @@ def run(store: Store, wanted: Wanted, report: Report, *, training: dict[str, obj
     load_shipped(store)
     fix_holdout(store, _phase(report, "hold out"))
     pairs, shortfall = choose(store, wanted, _phase(report, "hold out"))
-    distilled = distill(store, TEACHER, pairs=pairs, report=_phase(report, "distil"))
+    distilled = distill(store, TEACHER, pairs=pairs, settings=settings_of(store), report=_phase(report, "distil"))
     dataset_id = build(store, TEACHER, report=_phase(report, "dataset"))
     run_id = launch.start(store, dataset_id, BASE, training)
     try:

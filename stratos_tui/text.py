@@ -1,9 +1,10 @@
-"""Cleans text from outside: no escape codes, control characters or invisible characters get past it."""
+"""Cleans text from outside, so that no escape codes or invisible characters get past it; sets rows as a table."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable, Sequence
 
 _UNPRINTABLE = re.compile(
     r"\x1b\[[0-9;?]*[ -/]*[@-~]"  # terminal escape sequences, whole
@@ -24,3 +25,20 @@ def plain(text: str) -> str:
 def one_line(text: str) -> str:
     """Return :func:`plain` text with every run of white space as one space, and none at the ends."""
     return " ".join(plain(text).split())
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
+    """Return rows as aligned text lines; numbers stand on the right."""
+    cells = [[one_line(str(value)) for value in row] for row in rows]
+    widths = [max(len(line[i]) for line in [list(header), *cells]) for i in range(len(header))]
+    numeric = [all(_is_number(line[i]) for line in cells) for i in range(len(header))]
+
+    def line(values: Sequence[str]) -> str:
+        parts = (v.rjust(w) if right else v.ljust(w) for v, w, right in zip(values, widths, numeric, strict=True))
+        return "  ".join(parts).rstrip()
+
+    return [line(header), *(line(row) for row in cells)]
+
+
+def _is_number(text: str) -> bool:
+    return not text.strip("0123456789.,-+%$ –")

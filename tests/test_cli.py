@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from stratos_tui.cli import COMMANDS, run
+from stratos_tui.commands.door import Door
 from stratos_tui.store.db import Store
 
 EQUATE = "equate-cpeg-graduate-programme"
@@ -137,6 +138,17 @@ def test_hostile_text_reaches_neither_terminal_nor_markup(
     assert "[bold red]pay[/]" in out
     assert "\x1b" not in out
     assert "\x07" not in out
+
+
+def test_a_document_is_escaped_for_the_terminal_and_the_same_to_who_reads_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    document = {"said": "\x9b31m red \u202e turned \x7f \u200b ü 日本"}
+    Door(Path("any.db"), as_json=True).answer(document, "")
+    out = capsys.readouterr().out
+    assert not set("\x7f\x9b\u200b\u202e") & set(out)
+    assert "ü 日本" in out
+    assert json.loads(out) == document
 
 
 @pytest.mark.parametrize(

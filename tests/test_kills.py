@@ -170,13 +170,15 @@ OTHERWISE: dict[str, set[str]] = {
     "answers": {"raw"},
     "runs": {"folder"},
     "scores": {"latency_ms"},
+    # what a process held is the machine's, as a time is
+    "telemetry": {"memory"},
 }
 """Columns, besides ids and times, in which two runs of one pipeline differ."""
 LEFT_OUT = {"jobs", "events", "_sqlite_migrations"}
 
 
 def rows_of(store: Store) -> dict[str, list[dict[str, Any]]]:
-    """Every row of every table, ids and times aside; a request is called by its own name."""
+    """Every row of every table, ids, times and memory aside; a request is called by its own name."""
     names = {row["id"]: row["custom_id"] for row in store.rows("SELECT id, custom_id FROM requests")}
     found: dict[str, list[dict[str, Any]]] = {}
     for table in store.rows("SELECT name FROM sqlite_master WHERE type = 'table'"):

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from stratos_tui.cli import run
+from stratos_tui.distill.requeue import requeue
 from stratos_tui.distill.run import distill
-from stratos_tui.distill.settings import DistillSettings
+from stratos_tui.distill.settings import DistillSettings, settings_of
 from stratos_tui.prism.trace import render_completion
 from stratos_tui.store.db import Store
 from stratos_tui.teachers.rehearsal.settings import RehearsalSettings
@@ -50,6 +51,15 @@ def test_a_reason_is_listed_decided_on_and_taken_back(asked: Store, capsys: pyte
     assert call(asked, capsys, "accept", str(ids[0]), str(ids[1]))["accepted"] == ids[:2]
     assert "nothing to take back" not in json.dumps(call(asked, capsys, "undo"))
     assert "nothing to take back" in call(asked, capsys, "undo", code=2)
+
+
+def test_all_failed_pairs_are_asked_beyond_a_runs_own_attempts(
+    asked: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["--db", str(asked.path), "distill", "settings", "attempts=1"]) == 0
+    capsys.readouterr()
+    assert requeue(asked, "rehearsal", settings_of(asked)) == 0
+    assert call(asked, capsys, "requeue", "--all") == {"requeued": 6, "refused": {}}
 
 
 def test_an_edit_comes_from_a_file(asked: Store, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

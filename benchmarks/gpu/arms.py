@@ -25,8 +25,9 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from benchmarks.gpu import common
 from stratos_tui.articles import fields, near_duplicates, rows
@@ -37,9 +38,12 @@ from stratos_tui.prism.prompts import reference_date_of, student_prompt
 from stratos_tui.prism.trace import Fault, parse_answer, render_completion, render_score
 from stratos_tui.records import Article
 from stratos_tui.store.datasets import DatasetRow
-from stratos_tui.training import nano, preflight_tokens
+from stratos_tui.training import nano, preflight, preflight_rows, preflight_tokens
 from stratos_tui.training.mask import encode
-from stratos_tui.training.recipes import NanoShape, recipe_for
+from stratos_tui.training.recipes import NanoShape, Recipe, read_settings, recipe_for
+
+if TYPE_CHECKING:
+    from stratos_tui.inference.local import Generation
 
 REAL = Path(__file__).resolve().parents[3] / "shared" / "real"
 DAY = date(2026, 2, 15)
@@ -93,7 +97,7 @@ def main(given: argparse.Namespace, out: Path) -> None:
     if given.toy:
         arms = {name: spread(examples, TOY_ROWS) for name, examples in arms.items()}
         held_out = held_out[:TOY_PAIRS]
-    recipe = recipe_for("smollm2", _replaced(given))
+    recipe = recipe_for("smollm2", (TOY if given.toy else {}) | read_settings(given.settings))
     results = {}
     for name in (None, *arms):
         began = time.monotonic()
@@ -113,11 +117,11 @@ def main(given: argparse.Namespace, out: Path) -> None:
         sampling = local.Sampling(
             temperature=0.6, top_p=0.95, top_k=20, max_new_tokens=TOY_TOKENS if given.toy else TOKENS
         )
-        said: list[str] = []
+        said: list[Generation] = []
         for start in range(0, len(held_out), TOGETHER):
             together = held_out[start : start + TOGETHER]
             seeds = [start + at for at in range(len(together))]
-            said += [each.text for each in local.generate(served, [p.prompt for p in together], seeds, sampling)]
+            said += local.generate(served, [pair.prompt for pair in together], seeds, sampling)
         label = name or "base as it came"
         file = out / f"{label.replace(' ', '-')}.jsonl"
         write_predictions(file, held_out, said, seen)
@@ -189,34 +193,33 @@ def base(given: argparse.Namespace, arms: dict[str, list[Pair]]) -> tuple[Any, A
 
 
 def hold(
-    arm: str, tokenizer: Any, recipe: Any, pairs: Sequence[Pair], examples: Sequence[common.Example], context: int
+    arm: str, tokenizer: Any, recipe: Recipe, pairs: Sequence[Pair], examples: Sequence[common.Example], context: int
 ) -> None:
-    """Run preflight's checks of tokens on an arm; end where one fails that the arm does not allow by name."""
+    """Hold an arm to preflight's checks of tokens and traces as a run is held to them; end where one fails that the arm
+    does not allow by name."""
     built = [
         DatasetRow("train", at, pair.article, pair.profile, at + 1, 0, 0, pair.tenths, *example)
         for at, (pair, example) in enumerate(zip(pairs, examples, strict=True))
     ]
     encoded = [encode(tokenizer, *example) for example in examples]
-    failing = {
-        check.name: check.value
-        for check in preflight_tokens.checks(tokenizer, recipe, built, encoded, context)
-        if not check.ok
-    }
-    if bare := sum("<think>" not in completion for _, completion in examples):
-        failing["answer_only"] = f"{bare} rows without a trace"
-    for name, value in failing.items():
-        why = ALLOWED[arm].get(name)
-        print(f"  {arm}: preflight {name} fails ({value}); {f'allowed by name: {why}' if why else 'NOT ALLOWED'}")
-        if why is None:
-            sys.exit(1)
+    overriding = replace(recipe, overridden=tuple(ALLOWED[arm]))
+    checks = chain(preflight_tokens.checks(tokenizer, recipe, built, encoded, context), preflight_rows.traces(built))
+    print(arm)
+    try:
+        for check in checks:
+            for name in preflight.held(check, overriding):
+                print(f"       allowed by name: {ALLOWED[arm][name]}")
+    except StratosError as error:
+        sys.exit(f"{arm}: {error}")
 
 
-def write_predictions(file: Path, held_out: Sequence[Pair], said: Sequence[str], seen: Sequence[Pair]) -> None:
+def write_predictions(file: Path, held_out: Sequence[Pair], said: Sequence[Generation], seen: Sequence[Pair]) -> None:
     """Write what ``stratos evaluate --predictions`` reads; training pairs carry the teacher's scores, for medians."""
     with file.open("w", encoding="utf-8") as lines:
-        for pair, text in zip(held_out, said, strict=True):
-            answer = parse_answer(text)
-            read = (None, "") if isinstance(answer, Fault) else (answer.tenths / 10, answer.trace)
+        for pair, each in zip(held_out, said, strict=True):
+            answer = parse_answer(each.text)
+            lost = isinstance(answer, Fault) or not each.finished
+            read = (None, "") if lost else (answer.tenths / 10, answer.trace)
             lines.write(_line(pair, *read, train=False))
         for pair in seen:
             lines.write(_line(pair, None, "", train=True))
@@ -253,14 +256,6 @@ def _cell(value: float | None, interval: Sequence[float] | None) -> str:
 
 def _hash(text: str) -> int:
     return int.from_bytes(hashlib.sha256(f"arms\0{text}".encode()).digest()[:8])
-
-
-def _replaced(given: argparse.Namespace) -> dict[str, object]:
-    found: dict[str, object] = dict(TOY) if given.toy else {}
-    for each in given.settings:
-        name, _, value = each.partition("=")
-        found[name] = json.loads(value)
-    return found
 
 
 if __name__ == "__main__":

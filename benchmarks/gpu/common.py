@@ -7,7 +7,7 @@ import platform
 import resource
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from datasets import Dataset
 from transformers import PrinterCallback, TrainerCallback
 
 from stratos_tui.inference.local import hide_progress_bars
-from stratos_tui.training import options, trl_settings
+from stratos_tui.training import options, preflight_machine, sizes, trl_settings
 from stratos_tui.training.mask import IGNORED, encode
 from stratos_tui.training.recipes import Recipe
 from stratos_tui.training.trainer import CurriculumTrainer, order_of
@@ -82,25 +82,39 @@ def describe() -> str:
 
 
 def train_as_runs_do(
-    model: Any, tokenizer: Any, recipe: Recipe, examples: Sequence[Example], folder: Path
+    model: Any, tokenizer: Any, recipe: Recipe, examples: Sequence[Example], folder: Path, optimizer: str = ""
 ) -> tuple[Any, Measured]:
     """Train examples, in their order, as ``train_lora`` does between its checks; return the model and what it took.
 
-    Nothing is evaluated and nothing but the last step is saved.
+    Nothing is evaluated and nothing but the last step is saved. ``optimizer`` takes the place of the one chosen.
     """
     hide_progress_bars()
     if recipe.threads:
         torch.set_num_threads(recipe.threads)
-    lengths = [len(encode(tokenizer, *each).ids) for each in examples]
+    encoded = [encode(tokenizer, *each) for each in examples]
+    lengths = [len(each.ids) for each in encoded]
+    completion = max(sum(label != IGNORED for label in each.labels) for each in encoded)
+    room = None
+    if options.on_gpu(recipe):
+        # the weights are there already, and the estimate counts them
+        room = preflight_machine.free_memory(recipe)[0] + torch.cuda.memory_allocated()
+    recipe = options.fit(recipe, sizes.count(model, recipe), max(lengths), completion, room)
+    chosen = options.choose(recipe)
     total = -(-len(examples) // recipe.batch) * recipe.epochs
     torch.manual_seed(recipe.seed)
     clock = Clock()
     trainer = CurriculumTrainer(
-        order=order_of(recipe, lengths),
+        # no two are equally difficult: only a shuffled epoch puts rows of like length together
+        order=order_of(recipe, lengths, range(len(lengths))),
         batch=recipe.batch,
         model=model,
         args=trl_settings.config(
-            recipe, options.choose(recipe), folder, max(lengths) + recipe.length_margin, total, evaluated=False
+            recipe,
+            replace(chosen, optimizer=optimizer or chosen.optimizer),
+            folder,
+            max(lengths) + recipe.length_margin,
+            total,
+            evaluated=False,
         ),
         processing_class=tokenizer,
         train_dataset=Dataset.from_list(

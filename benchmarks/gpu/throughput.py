@@ -5,10 +5,10 @@
 
 Both train a Qwen3-8B whose weights are drawn at random by one seed, in bf16, on the rows of one build, one after the
 other in processes of their own. The plain script has the same adapter, learning rate, schedule, effective batch and
-epochs, so that the losses can be compared, and TRL's own default in everything else: batches of 8 on the device,
-rows in random order, its own attention and optimizer. ``--set`` replaces a setting of ours; only those that leave
-the loss alone are fair. ``--toy`` takes a Qwen3 of 1.2 million weights with a vocabulary of its own, on the CPU: its
-figures say that the script runs, and nothing about a GPU.
+epochs, so that the losses can be compared, and TRL's and transformers' own default in everything else: batches of 8
+on the device, rows in random order, the attention and the optimizer that come when none is named. ``--set`` replaces
+a setting of ours; only those that leave the loss alone are fair. ``--toy`` takes a Qwen3 of 1.2 million weights with a
+vocabulary of its own, on the CPU: its figures say that the script runs, and nothing about a GPU.
 
 Share of peak counts 4 operations a weight and token: forward, and the gradient of what goes through frozen weights,
 which have none of their own. Recomputing, attention and the embedding table are not counted.
@@ -32,8 +32,8 @@ from benchmarks.gpu.common import Clock, Example, Measured
 from benchmarks.small_model import make_build
 from stratos_tui.store import datasets
 from stratos_tui.store.db import open_store
-from stratos_tui.training import nano, trl_settings
-from stratos_tui.training.recipes import NanoShape, Recipe, recipe_for
+from stratos_tui.training import nano, options, trl_settings
+from stratos_tui.training.recipes import NanoShape, Recipe, read_settings, recipe_for
 
 PEAKS = {"H200": 989e12, "H100 PCIe": 756e12, "H100": 989e12, "A100": 312e12, "L40S": 362e12, "RTX 4090": 165e12}
 """Dense bf16 operations a second by a part of the device's name (the vendor's data sheets); the first that fits."""
@@ -88,7 +88,7 @@ def side(name: str, store_path: Path, given: argparse.Namespace) -> dict[str, An
     from datasets import disable_progress_bars
 
     disable_progress_bars()
-    recipe = recipe_for("qwen3", _replaced(given))
+    recipe = recipe_for("qwen3", (TOY_SETTINGS if given.toy else {}) | read_settings(given.settings))
     store = open_store(store_path, create=False)
     newest = datasets.latest(store)
     assert newest is not None
@@ -107,7 +107,7 @@ def side(name: str, store_path: Path, given: argparse.Namespace) -> dict[str, An
 
         tokenizer = AutoTokenizer.from_pretrained(given.tokenizer)
         tokenizer.eos_token, tokenizer.pad_token = nano.EOS, nano.PAD
-        model = _qwen3_8b(recipe)
+        model = qwen3_8b(recipe, options.choose(recipe).attention if name == "ours" else "")
     store.close()
     weights = model.num_parameters() - model.get_input_embeddings().weight.numel()
     label = f"Qwen3 with {model.num_parameters():,} random weights"
@@ -173,25 +173,15 @@ def _plain(
     return trainer.model, clock.measured()
 
 
-def _qwen3_8b(recipe: Recipe) -> Any:
+def qwen3_8b(recipe: Recipe, attention: str = "") -> Any:
+    """Return a Qwen3-8B of random weights on the GPU, with transformers' own attention unless one is named."""
     import torch
     from transformers import AutoModelForCausalLM, Qwen3Config
 
-    from stratos_tui.training import options
-
     torch.manual_seed(recipe.seed)
+    named = {"attn_implementation": attention} if attention else {}
     with torch.device("cuda"):
-        return AutoModelForCausalLM.from_config(
-            Qwen3Config(**QWEN3_8B), dtype=torch.bfloat16, attn_implementation=options.choose(recipe).attention
-        )
-
-
-def _replaced(given: argparse.Namespace) -> dict[str, object]:
-    found: dict[str, object] = dict(TOY_SETTINGS) if given.toy else {}
-    for each in given.settings:
-        name, _, value = each.partition("=")
-        found[name] = json.loads(value)
-    return found
+        return AutoModelForCausalLM.from_config(Qwen3Config(**QWEN3_8B), dtype=torch.bfloat16, **named)
 
 
 def _apart(name: str, store: Path, given: argparse.Namespace) -> dict[str, Any]:

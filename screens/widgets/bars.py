@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from rich.cells import cell_len
 from rich.text import Text
 from textual import events
+from textual.binding import Binding
 from textual.keys import key_to_character
 from textual.screen import Screen
 from textual.widget import Widget
@@ -185,12 +186,32 @@ def spend_text(spend: Spend) -> Text:
     return Text(" + ").join(parts)
 
 
-class KeyBar(_Line):
-    """The keys that work here, now: this screen's first, then those of what is focused. Each can be clicked."""
+@dataclass(frozen=True, slots=True)
+class _Key:
+    """One entry of the key bar: the keys as shown, what they do, and what a click on them does."""
 
-    HELP = "The keys that work here, now. Each can be clicked."
+    shown: str
+    label: str
+    act: str
+    group: str = ""
+
+    @property
+    def cells(self) -> int:
+        return cell_len(self.shown) + 1 + cell_len(self.label)
+
+
+class KeyBar(_Line):
+    """The keys that work here, now: this screen's first, then those of what is focused. Each can be clicked.
+
+    A screen lists its bindings by importance. What does not apply (``check_action``) is left out; where the rest is too
+    much for the line, a ``Binding.Group`` becomes one entry, then the least important go, and ``? more`` says so.
+    """
+
+    HELP = "The keys that work here, now, the most important first. Each can be clicked; ? lists all of them."
     DEFAULT_CSS = "KeyBar { background: $background; color: $text-muted; padding: 0 1; }"
-    ALWAYS = (("?", "help", "help"), ("^p", "find", "command_palette"))
+    ALWAYS: tuple[_Key, ...] = (_Key("?", "help", "help"), _Key("^p", "find", "command_palette"))
+    MORE: tuple[_Key, ...] = (_Key("?", "more", "help"),)
+    GAP = 2
 
     def on_mount(self) -> None:
         """Follow the focus."""
@@ -200,35 +221,47 @@ class KeyBar(_Line):
         self.refresh()
 
     def render(self) -> Text:
-        """Draw as many keys as fit, the most specific first; help and find always stay at the right."""
+        """Draw every key where they fit, else the most important ones; help always stays at the right."""
         width = self.size.width
-        right = Text("  ".join(f"{key} {label}" for key, label, _ in self.ALWAYS), no_wrap=True, end="")
-        room = width - right.cell_len - 2
+        keys = self._keys()
+        right = self.ALWAYS
+        for entries in (keys, _grouped(keys)):
+            left = self._fitting(entries, width, right)
+            if len(left) == len(entries):
+                break
+        else:
+            right = self.MORE
+            left = self._fitting(entries, width, right)
         line = Text(no_wrap=True, end="")
         zones: list[_Zone] = []
-        for key, label, act in self._keys():
-            needs = cell_len(key) + 1 + cell_len(label)
-            if line.cell_len + needs > room:
-                continue
-            start = line.cell_len
-            line.append(key, style="bold").append(f" {label}")
-            zones.append(_Zone(start, line.cell_len, act))
-            line.append("  ")
-        line.append(" " * max(width - line.cell_len - right.cell_len, 0))
-        at = line.cell_len
-        for key, label, act in self.ALWAYS:
-            zones.append(_Zone(at, at + len(key) + 1 + len(label), act))
-            at += len(key) + len(label) + 3
-            line.append(key, style="bold").append(f" {label}  " if act == "help" else f" {label}")
-        # zones are counted from the text; a click is counted from the widget's edge, one cell of padding before it
-        self._zones = [_Zone(zone.start + 1, zone.end + 1, zone.act) for zone in zones]
+        ends = sum(key.cells + self.GAP for key in right) - self.GAP
+        for side, at in ((left, 0), (right, max(width - ends, 0))):
+            line.append(" " * max(at - line.cell_len, 0))
+            for key in side:
+                start = line.cell_len
+                line.append(key.shown, style="bold").append(f" {key.label}")
+                # zones are counted from the text; a click is counted from the widget's edge, one cell of padding before
+                zones.append(_Zone(start + 1, line.cell_len + 1, key.act))
+                line.append("" if key is right[-1] else " " * self.GAP)
+        self._zones = zones
         return line
 
-    def _keys(self) -> list[tuple[str, str, str]]:
-        """Return (key as shown, label, key or action) of the shown bindings, the screen's before the widgets'."""
+    def _fitting(self, entries: list[_Key], width: int, right: tuple[_Key, ...]) -> list[_Key]:
+        """Return the entries that fit beside those at the right, the most important first."""
+        room = width - sum(key.cells + self.GAP for key in right)
+        found = []
+        for key in entries:
+            if key.cells <= room:
+                found.append(key)
+                room -= key.cells + self.GAP
+        return found
+
+    def _keys(self) -> list[_Key]:
+        """Return the shown bindings, the screen's before the widgets', each as important as it was listed."""
         found = []
         seen: set[tuple[int, str]] = set()
         focused = self.screen.focused
+        listed = _listed(type(self.screen))
         for active in self.screen.active_bindings.values():
             binding = active.binding
             if not binding.show or not active.enabled or (id(active.node), binding.action) in seen:
@@ -238,9 +271,12 @@ class KeyBar(_Line):
                 continue
             seen.add((id(active.node), binding.action))
             rank = 0 if active.node is self.screen else 2 if active.node is self.app else 1
-            found.append((rank, self.app.get_key_display(binding), binding.description, binding.key))
+            order = listed.get(binding.action, len(listed)) if rank == 0 else 0
+            group = binding.group.description if binding.group else ""
+            shown = self.app.get_key_display(binding)
+            found.append(((rank, order), _Key(shown, binding.description, binding.key, group)))
         found.sort(key=lambda item: item[0])
-        return [(key, label, act) for _, key, label, act in found]
+        return [key for _, key in found]
 
     def clicked(self, act: str) -> None:
         """Press the key that was clicked, or open help or the palette."""
@@ -248,6 +284,28 @@ class KeyBar(_Line):
             self.call_later(self.app.run_action, act)
         else:
             self.app.simulate_key(act)
+
+
+def _listed(screen: type[Screen[object]]) -> dict[str, int]:
+    """Return where a screen's actions stand in its lists of bindings: its own first, then its bases'."""
+    found: dict[str, int] = {}
+    for base in screen.__mro__:
+        for binding in base.__dict__.get("BINDINGS", ()):
+            action = binding.action if isinstance(binding, Binding) else binding[1]
+            found.setdefault(action, len(found))
+    return found
+
+
+def _grouped(keys: list[_Key]) -> list[_Key]:
+    """Return the keys with each group as one entry, where its first key stood; a click on it opens the help."""
+    found: list[_Key] = []
+    for key in keys:
+        at = next((at for at, each in enumerate(found) if key.group and each.group == key.group), None)
+        if at is None:
+            found.append(_Key(key.shown, key.group, "help", key.group) if key.group else key)
+        else:
+            found[at] = _Key(found[at].shown + key.shown, key.group, "help", key.group)
+    return found
 
 
 def _character(key: str) -> str | None:

@@ -22,19 +22,23 @@ _DOTS = ((0x01, 0x02, 0x04, 0x40), (0x08, 0x10, 0x20, 0x80))
 _BLANK = 0x2800
 _LABEL = 7
 """Cells on the left for the values of the vertical axis."""
+_SIGNS = 6
+"""How often a joined curve shows its sign, from end to end."""
+_LEGEND_LINES = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
     """One curve: points by rising x. With a ``sign`` every point is that character; without one dots join them.
 
-    One without a name is not in the legend.
+    One that is ``joined`` has both: dots, and its sign here and there. One without a name is not in the legend.
     """
 
     name: str
     points: Sequence[Point]
     style: Style
     sign: str = ""
+    joined: bool = False
 
 
 def decimate(points: Iterable[Point], buckets: int) -> list[Point]:
@@ -90,7 +94,7 @@ class Curve(Widget, can_focus=True):
         self._version = 0
 
     def set_lines(self, lines: Sequence[Line], *, until: float | None = None) -> None:
-        """Show these curves; the axis goes on to ``until`` where that is known to come."""
+        """Show these curves, the first on top; the axis goes on to ``until`` where that is known to come."""
         self._lines = tuple(lines)
         self._until = until
         self._version += 1
@@ -145,8 +149,9 @@ class Curve(Widget, can_focus=True):
         xs, ys = [x for x, _ in points], [y for _, y in points]
         low, high = min(ys), max(ys)
         if low == high:
-            low, high = low - max(abs(low), 1.0) / 2, high + max(abs(high), 1.0) / 2
-            low = max(low, 1e-9) if self._log else low
+            # what was never below nothing is not drawn as if it could be
+            least = 1e-9 if self._log else 0.0 if low >= 0 else low - max(abs(low), 1.0)
+            low, high = max(low - max(abs(low), 1.0) / 2, least), high + max(abs(high), 1.0) / 2
         return (min(xs), max(max(xs), self._until or -math.inf)), (low, high)
 
     def _draw(self) -> list[Strip]:
@@ -158,18 +163,19 @@ class Curve(Widget, can_focus=True):
             words = Strip([Segment(f"  {self._empty}", base)]).adjust_cell_length(width, base)
             return [words if y == min(1, height - 1) else blank for y in range(height)]
         xs, ys = span
-        rows = height - 2
+        legend = self._legend(width, base, most=_LEGEND_LINES if height > 3 * _LEGEND_LINES else 1)
+        rows = height - len(legend) - 1
         picture = _Picture(self._cells, rows, xs, ys, log=self._log)
-        for line in self._lines:
-            if not line.sign:
+        for line in reversed(self._lines):
+            if not line.sign or line.joined:
                 picture.join(decimate(line.points, 2 * self._cells), line.style)
-        for line in self._lines:
+        for line in reversed(self._lines):
             if line.sign:
-                picture.mark(line.points, line.sign, line.style)
+                picture.mark(_sparse(line.points) if line.joined else line.points, line.sign, line.style)
         if self._reading is not None:
             picture.upright(self._reading, Style(dim=True))
         labels = {0: ys[1], rows - 1: ys[0], **({rows // 2: picture.value(rows // 2)} if rows >= 5 else {})}
-        strips = [self._legend(width, base)]
+        strips = legend
         for row in range(rows):
             label = _number(labels[row]).rjust(_LABEL) if row in labels else " " * _LABEL
             strips.append(
@@ -180,20 +186,30 @@ class Curve(Widget, can_focus=True):
         strips.append(Strip([Segment(self._foot(xs), base)]).adjust_cell_length(width, base))
         return strips
 
-    def _legend(self, width: int, base: Style) -> Strip:
-        legend = Text(" " * (_LABEL + 1), end="")
-        for line in self._lines:
-            if not line.points or not line.name:
-                continue
-            at = line.points[-1] if self._reading is None else _nearest(line.points, self._reading)
-            legend.append(f"{line.sign or '──'} {line.name} ", style=line.style)
-            legend.append(f"{_number(at[1])}", style=line.style + Style(bold=True))
-            legend.append(f" at {self._x_name} {at[0]:,.0f}   " if self._reading is not None else "   ")
-        legend.append("log scale" if self._log else "")
-        legend.truncate(width)
-        parts = (part for part in legend.render(self.app.console) if part.text)
-        segments = [Segment(part.text, base + part.style if part.style else base) for part in parts]
-        return Strip(segments).adjust_cell_length(width, base)
+    def _legend(self, width: int, base: Style, *, most: int) -> list[Strip]:
+        """Return the curves' names and values (the last, or at the reading line), in ``most`` lines at most."""
+        found = [Text(" " * (_LABEL + 1), end="")]
+        entries = [
+            self._entry(line, line.points[-1] if self._reading is None else _nearest(line.points, self._reading))
+            for line in self._lines
+            if line.points and line.name
+        ]
+        for entry in [*entries, *([Text("log scale")] if self._log else [])]:
+            if found[-1].cell_len + entry.cell_len > width and len(found) < most:
+                found.append(Text(" " * (_LABEL + 1), end=""))
+            found[-1].append_text(entry).append("   ")
+        strips = []
+        for legend in found:
+            legend.truncate(width)
+            parts = (part for part in legend.render(self.app.console) if part.text)
+            segments = [Segment(part.text, base + part.style if part.style else base) for part in parts]
+            strips.append(Strip(segments).adjust_cell_length(width, base))
+        return strips
+
+    def _entry(self, line: Line, at: Point) -> Text:
+        entry = Text(f"{line.sign or '──'} {line.name} ", style=line.style, end="")
+        entry.append(f"{_number(at[1])}", style=line.style + Style(bold=True))
+        return entry.append(f" at {self._x_name} {at[0]:,.0f}" if self._reading is not None else "")
 
     def _foot(self, xs: tuple[float, float]) -> str:
         left, right = f"{xs[0]:,.0f}", f"{xs[1]:,.0f}"
@@ -304,6 +320,12 @@ def _outline(held: Sequence[Point]) -> list[Point]:
     low = min(range(len(held)), key=lambda at: held[at][1])
     high = max(range(len(held)), key=lambda at: held[at][1])
     return [held[at] for at in sorted({0, low, high, len(held) - 1})]
+
+
+def _sparse(points: Sequence[Point]) -> list[Point]:
+    """Return a few points of a curve, evenly from its first to its last."""
+    few = min(_SIGNS, len(points))
+    return [points[at * (len(points) - 1) // max(few - 1, 1)] for at in range(few)]
 
 
 def _nearest(points: Sequence[Point], x: float) -> Point:

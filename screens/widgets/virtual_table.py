@@ -7,7 +7,6 @@ A key costs the same at ten rows and at a million. Nothing here waits: a line wh
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
 from rich.cells import set_cell_size
@@ -23,18 +22,8 @@ from textual.strip import Strip
 
 from screens.render import one_line
 from screens.widgets.columns import GUTTER, fit_columns, fit_text, styled
-from screens.widgets.paging import PAGE_ROWS, PageCache, read_pages
+from screens.widgets.row_feed import Place, RowFeed
 from screens.widgets.rows import Column, Row, RowSource
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """Where a table was when it was refreshed: the cursor's row and position, the first line in view, and how many."""
-
-    key: Hashable
-    cursor: int
-    top: int
-    visible: int
 
 
 class VirtualTable(ScrollView, can_focus=True):
@@ -146,12 +135,8 @@ class VirtualTable(ScrollView, can_focus=True):
         self._offers = {"mark": markable, "select": openable}
         self._problem = ""
         self.marks: set[Hashable] = set()
-        self._source: RowSource | None = None
         self._count: int | None = None
-        self._pages = PageCache()
-        self._generation = 0
-        self._wanted: list[int] = []
-        self._fetching = False
+        self._feed = RowFeed(self, self)
         self._told: Hashable = None
         self._layout_for: tuple[int, list[tuple[int, Column, int]]] = (-1, [])
         self._styles_now: dict[str, Style] = {}
@@ -166,7 +151,7 @@ class VirtualTable(ScrollView, can_focus=True):
     @property
     def row(self) -> Row | None:
         """The row under the cursor; None over an empty table or while its page is on the way."""
-        return self._pages.row(self.cursor)
+        return self._feed.row(self.cursor)
 
     def targets(self) -> list[Hashable]:
         """Return the keys that an action is about: the marked rows, else the row under the cursor.
@@ -194,17 +179,13 @@ class VirtualTable(ScrollView, can_focus=True):
         ``at`` puts the cursor on the row with that key instead, where there is one. What was shown stays until the
         first rows have come. The replaced source is closed.
         """
-        self._generation += 1
-        generation, old, self._source = self._generation, self._source, source
         key = at if at is not None else self.row.key if keep and self.row else None
         # asked here, not in the thread: asking for a size may lay the screen out
         visible = self._visible
-        place = _Place(key, self.cursor, self.scroll_offset.y, visible) if keep else _Place(key, 0, 0, visible)
+        place = Place(key, self.cursor, self.scroll_offset.y, visible) if keep else Place(key, 0, 0, visible)
         if not keep:
             self.marks.clear()
-        self.run_worker(
-            lambda: self._open(generation, source, old, place, keep), thread=True, exit_on_error=False, group="open"
-        )
+        self._feed.open(source, place, keep=keep)
 
     def move_to(self, index: int) -> None:
         """Put the cursor on a row and bring it into view."""
@@ -292,7 +273,7 @@ class VirtualTable(ScrollView, can_focus=True):
         return Strip(segments).adjust_cell_length(width, style)
 
     def _line(self, index: int, width: int, style: Style) -> Strip:
-        row = self._pages.row(index)
+        row = self._feed.row(index)
         here = index == self.cursor
         if here:
             style += self._style("cursor")
@@ -350,73 +331,31 @@ class VirtualTable(ScrollView, can_focus=True):
             self.post_message(self.Highlighted(self, self.cursor, row))
 
     def _want_visible(self) -> None:
-        if not self._count or self._source is None:
+        if not self._count:
             return
         top, visible, end = self.scroll_offset.y, self._visible, self._count - 1
         # a screenful either way comes along, so that going through the list shows no gaps; what is visible goes first,
         # and the cursor's page counts as visible: the scroll that follows a jump has not happened yet
         lines = (top + 2 * visible, top - visible, top + visible, top, self.cursor)
-        if wanted := self._pages.missing(max(0, min(line, end)) for line in lines):
-            self._wanted = wanted
-            if not self._fetching:
-                self._fetching = True
-                self.run_worker(self._fetch, thread=True, exit_on_error=False, group="fetch")
+        self._feed.want(max(0, min(line, end)) for line in lines)
 
-    def _fetch(self) -> None:
-        """In a thread: bring wanted pages, the latest wish first, until none is left."""
-        while (wish := self.app.call_from_thread(self._next_wish)) is not None:
-            page, generation, source = wish
-            try:
-                rows = source.page(page * PAGE_ROWS, PAGE_ROWS)
-            except Exception as error:
-                self.app.call_from_thread(self._failed, generation, error)
-                return
-            self.app.call_from_thread(self._deliver, generation, page, rows)
+    # what the feed says
 
-    def _next_wish(self) -> tuple[int, int, RowSource] | None:
-        if not self._wanted or self._source is None or not self.is_attached:
-            self._fetching = False
-            return None
-        return self._wanted.pop(), self._generation, self._source
-
-    def _deliver(self, generation: int, page: int, rows: list[Row]) -> None:
-        if generation != self._generation:
-            return
-        self._pages.put(page, rows)
+    def delivered(self) -> None:
+        """Draw a page that came."""
         self.refresh()
         self._tell()
 
-    def _open(self, generation: int, source: RowSource, old: RowSource | None, place: _Place, keep: bool) -> None:
-        """In a thread: show the first rows as soon as they are there, then count, then settle."""
-        tell = self.app.call_from_thread
-        try:
-            if not keep:
-                tell(self._begin, generation, source.page(0, PAGE_ROWS))
-            count = source.count()
-            found = None if place.key is None else source.position(place.key)
-            moved = 0 if found is None else found - place.cursor
-            top = place.top + moved
-            pages = read_pages(source, (top, top + place.visible, place.cursor + moved))
-            tell(self._adopt, generation, count, pages, moved)
-        except Exception as error:
-            tell(self._failed, generation, error)
-        finally:
-            if old is not None:
-                old.close()
-
-    def _begin(self, generation: int, rows: list[Row]) -> None:
+    def began(self, rows: int) -> None:
         """Show the first rows of a new source, before it is known how many there are."""
-        if generation == self._generation and self.is_attached:
-            self.cursor = 0
-            self._hold(len(rows), {0: rows})
-            self._tell()
+        self.cursor = 0
+        self._hold(rows)
+        self._tell()
 
-    def _adopt(self, generation: int, count: int, pages: dict[int, list[Row]], moved: int) -> None:
+    def counted(self, rows: int, moved: int) -> None:
         """Show a source that is counted; rows before the cursor came or went by ``moved``."""
-        if generation != self._generation or not self.is_attached:
-            return
         top = self.scroll_offset.y
-        self._hold(count, pages)
+        self._hold(rows)
         # the cursor may have moved on since the source was asked: it moves with its rows, wherever it is now. A table
         # that shows its top goes on showing it, so that new rows are seen
         self.cursor += moved
@@ -427,23 +366,19 @@ class VirtualTable(ScrollView, can_focus=True):
         self._tell()
         self.post_message(self.Counted(self))
 
-    def _hold(self, count: int, pages: dict[int, list[Row]]) -> None:
+    def failed(self, text: str) -> None:
+        """Say why the source could not be read."""
+        self._problem = text
+        self.refresh()
+        self.post_message(self.Failed(self, text))
+
+    def _hold(self, count: int) -> None:
         self._count = count
-        self._pages.replace(pages)
         self._problem = ""
         self.virtual_size = Size(self.scrollable_content_region.width, count + 1)
         self.cursor = self.validate_cursor(self.cursor)
         self.refresh()
 
-    def _failed(self, generation: int, error: Exception) -> None:
-        self._fetching = False
-        if generation == self._generation and self.is_attached:
-            self._problem = str(error) or type(error).__name__
-            self.refresh()
-            self.post_message(self.Failed(self, self._problem))
-
     def on_unmount(self) -> None:
         """Close the source."""
-        self._generation += 1
-        if self._source is not None:
-            self._source.close()
+        self._feed.close()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from datetime import datetime
 from functools import wraps
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, get_args
 
 import click
 
-from stratos_tui.errors import StratosError
+from stratos_tui.distill.choosing import Wanted
 from stratos_tui.records import BANDS, Band, LabelOrigin
 
 if TYPE_CHECKING:
@@ -26,22 +27,21 @@ TEACHERS = "rehearsal, rubric, claude:MODEL, openai:MODEL@URL or ollama:MODEL."
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Which of the missing pairs: by article, profile, label, or the band that an earlier scorer gave.
+    """Which of the missing pairs are asked about.
 
     ``price`` is what the teacher's model costs where no list price is known, ``IN/OUT`` in dollars per million tokens.
     """
 
-    limit: int | None
-    articles: tuple[str, ...]
-    profiles: tuple[str, ...]
-    label: LabelOrigin | None
-    bands: tuple[Band, ...]
-    scored_by: str
+    wanted: Wanted
     price: str | None
 
     def asked(self) -> dict[str, Any]:
-        """Return what a job's row says of the choice."""
-        return {"pairs": self.limit} | ({"band": list(self.bands), "by": self.scored_by} if self.bands else {})
+        """Return what a job's row says of the choice: what was given, and at most how many pairs."""
+        given = {name: value for name, value in asdict(self.wanted).items() if value != getattr(Wanted(), name)}
+        given.pop("limit", None)
+        if self.wanted.as_of:
+            given["as_of"] = self.wanted.as_of.isoformat()
+        return {"pairs": self.wanted.limit} | given
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +75,17 @@ def choice_options(function: Callable[..., R]) -> Callable[..., R]:
         band: tuple[Band, ...],
         scored_by: str,
         price: str | None,
+        as_of: datetime | None,
         **kwargs: Any,
     ) -> R:
-        return function(*args, choice=Choice(limit, article, profile, label, band, scored_by, price), **kwargs)
+        day = as_of.date() if as_of else None
+        wanted = Wanted(limit, article, profile, label, band, scored_by, day)
+        return function(*args, choice=Choice(wanted, price), **kwargs)
 
     decorated: Callable[..., R] = chosen
+    day = click.DateTime(formats=["%Y-%m-%d"])
     for option in (
+        click.option("--as-of", type=day, help="Judge every article on this day, YYYY-MM-DD, not on its own."),
         click.option("--price", metavar="IN/OUT", help="The model's price in dollars per million tokens; kept."),
         click.option("--scored-by", default="rubric", show_default=True, help="Whose bands --band means."),
         click.option("--band", multiple=True, type=click.Choice(BANDS), help="Only pairs in this band; repeatable."),
@@ -127,27 +132,10 @@ def missing_pairs(store: Store, teacher: str, choice: Choice, report: Report) ->
         StratosError: a name is not stored, or nothing is left of the choice.
     """
     from stratos_tui.articles.holdout import fix_holdout
-    from stratos_tui.distill import choosing
-    from stratos_tui.distill.plan import choose_pairs
+    from stratos_tui.distill.choosing import choose
     from stratos_tui.teachers.catalog import price_teacher
 
     if choice.price:
         price_teacher(store, teacher, choice.price)
     fix_holdout(store, report)
-    among: set[Pair] | None = None
-    if choice.label:
-        among = choosing.labelled(store, choice.label)
-    if choice.bands:
-        banded = choosing.in_bands(store, choice.scored_by, choice.bands, report)
-        among = banded if among is None else among & banded
-        if not among:
-            raise StratosError("no pair has both such a label and such a band")
-    return choose_pairs(
-        store,
-        articles=choice.articles or None,
-        profiles=choice.profiles or None,
-        limit=choice.limit,
-        missing_for=teacher,
-        among=among,
-        report=report,
-    )
+    return choose(store, teacher, choice.wanted, report)

@@ -18,6 +18,7 @@ from stratos_tui.commands.choosing import (
 )
 from stratos_tui.commands.door import Door, door_options, group, progress
 from stratos_tui.commands.orphaned import adopt, orphans
+from stratos_tui.commands.setting import settings
 from stratos_tui.errors import StratosError
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ def distill() -> None:
 
 distill.add_command(orphans)
 distill.add_command(adopt)
+distill.add_command(settings)
 
 
 @distill.command("plan")
@@ -44,16 +46,16 @@ distill.add_command(adopt)
 @door_options
 def plan(door: Door, teacher: str, choice: Choice, pilot: int, offline: bool) -> None:
     """Say what would be asked and what it would cost, by every priced model. Sends nothing."""
-    from stratos_tui.commands.estimate_text import lines_of
     from stratos_tui.distill import plan as planning
+    from stratos_tui.distill.estimate_text import lines_of
     from stratos_tui.distill.pilot import pilot_of, pilot_said
     from stratos_tui.distill.pricing import price_plan
-    from stratos_tui.distill.settings import DistillSettings
+    from stratos_tui.distill.settings import settings_of
 
     with door.store() as store, progress("plan") as report:
         pairs = missing_pairs(store, teacher, choice, report)
-        planned = planning.plan(store, teacher, pairs, wanted=choice.limit)
-        settings = DistillSettings()
+        settings, wanted = settings_of(store), choice.wanted
+        planned = planning.plan(store, teacher, pairs, wanted=wanted.limit, as_of=wanted.as_of, settings=settings)
         estimate, counted = price_plan(store, planned, settings, offline=offline)
         first = pilot_of(store, planned.teacher, planned.to_send, pilot, settings)
         said = pilot_said(store, planned.teacher, len(planned.to_send), settings)
@@ -82,10 +84,12 @@ def plan(door: Door, teacher: str, choice: Choice, pilot: int, offline: bool) ->
 def submit(door: Door, teacher: str, choice: Choice, pilot: int, money: Money) -> None:
     """Plan and send what is missing, as far as the budget goes; wait for nothing. Much work begins with a pilot."""
     from stratos_tui.distill import run
+    from stratos_tui.distill.settings import settings_of
 
     def work(store: Store, report: Report) -> dict[str, Any]:
-        pairs = missing_pairs(store, teacher, choice, report)
-        return run.submit(store, teacher, pairs, pilot=pilot, report=report, **money.asking())
+        pairs, settings = missing_pairs(store, teacher, choice, report), settings_of(store)
+        asking = {"pilot": pilot, "as_of": choice.wanted.as_of, **money.asking()}
+        return run.submit(store, teacher, pairs, settings=settings, report=report, **asking)
 
     result = _as_job(door, "submit", {"teacher": teacher} | choice.asked(), work)
     later = f"the pilot; {result['after_pilot']:,} more are sent by the same command once it is in"
@@ -99,8 +103,12 @@ def submit(door: Door, teacher: str, choice: Choice, pilot: int, money: Money) -
 def watch(door: Door, teacher: str) -> None:
     """Wait until every batch has ended, and take its answers in."""
     from stratos_tui.distill import run
+    from stratos_tui.distill.settings import settings_of
 
-    result = _as_job(door, "watch", {"teacher": teacher}, lambda store, tell: run.follow(store, teacher, report=tell))
+    def work(store: Store, report: Report) -> dict[str, Any]:
+        return run.follow(store, teacher, settings=settings_of(store), report=report)
+
+    result = _as_job(door, "watch", {"teacher": teacher}, work)
     door.answer(result, _outcome(result))
 
 
@@ -110,9 +118,10 @@ def watch(door: Door, teacher: str) -> None:
 def ingest(door: Door, teacher: str) -> None:
     """Look once, and take in what has ended."""
     from stratos_tui.distill import run
+    from stratos_tui.distill.settings import settings_of
 
     def work(store: Store, report: Report) -> dict[str, Any]:
-        return run.follow(store, teacher, wait=False, report=report)
+        return run.follow(store, teacher, wait=False, settings=settings_of(store), report=report)
 
     result = _as_job(door, "ingest", {"teacher": teacher}, work)
     door.answer(result, _outcome(result))
@@ -124,10 +133,13 @@ def ingest(door: Door, teacher: str) -> None:
 def cancel(door: Door, teacher: str) -> None:
     """Cancel what is in flight and forget what was not sent; answers that were made still come in and are billed."""
     from stratos_tui.distill import run
+    from stratos_tui.distill.settings import settings_of
 
-    with door.store() as store:
-        result = run.stop(store, teacher)
-    door.answer(result, [f"stopped: {result['stopped']}", *_outcome(result)])
+    def work(store: Store, report: Report) -> dict[str, Any]:
+        return run.stop(store, teacher, settings=settings_of(store), report=report)
+
+    result = _as_job(door, "cancel", {"teacher": teacher}, work)
+    door.answer(result, [_stopped(result["stopped"]), *_outcome(result)])
 
 
 @distill.command("run")
@@ -139,12 +151,12 @@ def cancel(door: Door, teacher: str) -> None:
 def run_all(door: Door, teacher: str, choice: Choice, pilot: int, money: Money) -> None:
     """Plan, pilot, submit, watch, ingest, judge, and ask failed pairs again up to the cap."""
     from stratos_tui.distill.run import distill as distil_pairs
+    from stratos_tui.distill.settings import settings_of
 
     def work(store: Store, report: Report) -> dict[str, Any]:
-        pairs = missing_pairs(store, teacher, choice, report)
-        return distil_pairs(
-            store, teacher, pairs=pairs, limit=choice.limit, pilot=pilot, report=report, **money.asking()
-        )
+        pairs, settings = missing_pairs(store, teacher, choice, report), settings_of(store)
+        asking = {"limit": choice.wanted.limit, "pilot": pilot, "as_of": choice.wanted.as_of, **money.asking()}
+        return distil_pairs(store, teacher, pairs=pairs, settings=settings, report=report, **asking)
 
     result = _as_job(door, "distill", {"teacher": teacher} | choice.asked(), work)
     door.answer(result, [*_outcome(result), *_held(result), *_shortfall(result["shortfall"])])
@@ -206,12 +218,13 @@ def resume(door: Door) -> None:
 @door_options
 def noise(door: Door, teacher: str, count: int, money: Money) -> None:
     """Score accepted pairs a second time, and say how far the teacher agrees with itself."""
-    from stratos_tui.commands.estimate_text import noise_lines
+    from stratos_tui.distill.estimate_text import noise_lines
     from stratos_tui.distill.noise import ask_again
+    from stratos_tui.distill.settings import settings_of
     from stratos_tui.evaluation.noise_floor import noise_floor
 
     def work(store: Store, report: Report) -> dict[str, Any]:
-        said = ask_again(store, teacher, count, report=report, **money.asking())
+        said = ask_again(store, teacher, count, settings=settings_of(store), report=report, **money.asking())
         return said | noise_floor(store, teacher)
 
     result = _as_job(door, "noise", {"teacher": teacher, "pairs": count}, work)
@@ -225,6 +238,13 @@ def _as_job(
 
     with door.store() as store, progress(kind) as watching:
         return run_here(store, kind, params, lambda tell: work(store, tell), watching)
+
+
+def _stopped(stopped: dict[str, int]) -> str:
+    said = (
+        f"{stopped['batches']:,} batches are asked to stop, {stopped['dropped']:,} questions that waited are forgotten"
+    )
+    return said + (f"; {stopped['unknown']:,} creations may still turn up" if stopped["unknown"] else "")
 
 
 def _outcome(result: dict[str, Any]) -> list[str]:
@@ -246,11 +266,7 @@ def _held(result: dict[str, Any]) -> list[str]:
         return []
     if result["paused"]:
         return [f"{result['held_back']:,} requests wait: this workspace is paused; `stratos distill resume`"]
-    said = f"{result['held_back']:,} requests are held back by the budget"
-    if pilot := result.get("pilot"):
-        cost = pilot["cost_estimate"]
-        said += f"; by the pilot they take ${cost['expected']:.2f} (${cost['low']:.2f} to ${cost['high']:.2f})"
-    return [f"{said}; raise --budget, or send what fits with --no-pilot"]
+    return [result["held_by"] or f"{result['held_back']:,} requests wait"]
 
 
 def _shortfall(missing: int) -> list[str]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import wraps
@@ -18,8 +19,11 @@ from stratos_tui.errors import StratosError
 from stratos_tui.progress import Report
 from stratos_tui.store.db import Store, open_store
 from stratos_tui.text import one_line, plain
+from stratos_tui.text import table as table
 
 DEFAULT_DB = "stratos.db"
+_CONTROL = re.compile("[\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
+"""What JSON leaves as it is and a terminal may obey: DEL, C1 controls, invisible and direction characters."""
 PLAIN_SECONDS = 5.0
 """Without a terminal a progress line is printed when its note changes, and at most this often otherwise."""
 
@@ -46,8 +50,9 @@ class Door:
     def answer(self, document: dict[str, Any], text: str | Iterable[str]) -> None:
         """Print the one JSON document, or the text for people."""
         if self.as_json:
-            json.dump(document, sys.stdout, ensure_ascii=False, allow_nan=False, default=str)
-            sys.stdout.write("\n")
+            said = json.dumps(document, ensure_ascii=False, allow_nan=False, default=str)
+            # the same document, with nothing in it that a terminal would obey
+            sys.stdout.write(_CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", said) + "\n")
         else:
             for line in [text] if isinstance(text, str) else text:
                 sys.stdout.write(plain(line) + "\n")
@@ -139,20 +144,3 @@ def progress(label: str) -> Iterator[Report]:
             print(f"{label}: {done:,} of {total:,}  {one_line(note)}", file=sys.stderr, flush=True)
 
     yield tell
-
-
-def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
-    """Return rows as aligned text lines; numbers stand on the right."""
-    cells = [[one_line(str(value)) for value in row] for row in rows]
-    widths = [max(len(line[i]) for line in [list(header), *cells]) for i in range(len(header))]
-    numeric = [all(_is_number(line[i]) for line in cells) for i in range(len(header))]
-
-    def line(values: Sequence[str]) -> str:
-        parts = (v.rjust(w) if right else v.ljust(w) for v, w, right in zip(values, widths, numeric, strict=True))
-        return "  ".join(parts).rstrip()
-
-    return [line(header), *(line(row) for row in cells)]
-
-
-def _is_number(text: str) -> bool:
-    return not text.strip("0123456789.,-+%$ –")

@@ -44,6 +44,7 @@ def draft(
 ) -> None:
     """Have a teacher draft polarizing articles into the review queue, never straight into the data."""
     from stratos_tui.distill import candidates
+    from stratos_tui.distill.settings import settings_of
     from stratos_tui.jobs import run_here
 
     with door.store() as store, progress("draft") as watching:
@@ -53,7 +54,9 @@ def draft(
             store,
             "draft",
             params,
-            lambda report: candidates.draft(store, teacher, wishes, report=report, **money.asking()),
+            lambda report: candidates.draft(
+                store, teacher, wishes, settings=settings_of(store), report=report, **money.asking()
+            ),
             watching,
         )
     why = [each.why for each in reasons]

@@ -62,9 +62,9 @@ def adopt(door: Door, teacher: str, remote_id: str) -> None:
 @contextmanager
 def _client(store: Store, teacher: str) -> Iterator[BatchClient]:
     from stratos_tui.teachers.batches import open_client
-    from stratos_tui.teachers.catalog import teacher_of
+    from stratos_tui.teachers.catalog import find_teacher
 
-    who = teacher_of(teacher)
+    who = find_teacher(store, teacher)
     if who.way != "batches":
         raise StratosError(f"{teacher} has no batches: choose rehearsal or claude:MODEL with --teacher")
     with open_client(who, store.path) as client:

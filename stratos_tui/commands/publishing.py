@@ -41,7 +41,7 @@ def gguf(door: Door, run_id: int, name: str, converter: str | None) -> None:
             report,
         )
         model = _newest(store, run_id, name)
-        door.answer(_document(store, model), _lines(model))
+        door.answer(_document(store, model), _lines(model, _current(store, name)))
 
 
 @publish.command("ollama")
@@ -63,7 +63,7 @@ def ollama(door: Door, run_id: int, name: str, host: str | None, converter: str 
             report,
         )
         model = _newest(store, run_id, name)
-        door.answer(_document(store, model), _lines(model))
+        door.answer(_document(store, model), _lines(model, _current(store, name)))
     return 0 if model.state == "usable" else 1
 
 
@@ -100,14 +100,18 @@ def _newest(store: Store, run_id: int, name: str) -> Model:
     return model
 
 
+def _current(store: Store, name: str) -> Model | None:
+    return next(iter(models.usable(store, name)), None)
+
+
 def _document(store: Store, model: Model) -> dict[str, Any]:
-    usable = models.usable(store, model.name)
+    current = _current(store, model.name)
     return {
         "id": model.id,
         "run": model.run_id,
         "name": model.name,
         "state": model.state,
-        "current": bool(usable) and usable[0].id == model.id,
+        "current": current is not None and current.id == model.id,
         "tag": tag_of(model) if model.fingerprint else model.name,
         "fingerprint": model.fingerprint,
         "files": model.files,
@@ -119,7 +123,7 @@ def _document(store: Store, model: Model) -> dict[str, Any]:
     }
 
 
-def _lines(model: Model) -> list[str]:
+def _lines(model: Model, current: Model | None) -> list[str]:
     merge, converted = model.files.get("merge", {}), model.files.get("converted", {})
     lines = [f"run {model.run_id}: {tag_of(model)}, {model.state}", f"  fingerprint {model.fingerprint}"]
     if merge.get("adapter"):
@@ -138,12 +142,15 @@ def _lines(model: Model) -> list[str]:
         f" pre-tokenizer {converted['pre_tokenizer']}{named}; by {converted['converter']}"
     )
     if model.parity:
-        lines.append(f"  Ollama {model.parity['server']} renders training's bytes: {_yes(model.parity['equal'])}")
+        where = f"Ollama {model.parity['server']} at {model.parity.get('host', 'an address that was not kept')}"
+        lines.append(f"  {where} renders training's bytes: {_yes(model.parity['equal'])}")
     for each in model.smoke.get("checks", []):
         score = "unreadable" if each["score"] is None else f"{each['score']:.1f}"
         lines.append(f"  {'ok   ' if each['ok'] else 'FAILS'} {each['probe']}: {score}, wanted {each['wanted']}")
     if model.error:
-        lines.append(f"  {model.error}; the model before it stays current")
+        lines.append(
+            f"  {model.error}; {tag_of(current)} is current" if current else f"  {model.error}; none is current"
+        )
     elif model.state == "usable":
         lines.append(f"  in use as {alias_of(model.name)}")
     return lines

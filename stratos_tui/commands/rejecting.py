@@ -90,17 +90,17 @@ def requeue(
 ) -> None:
     """Plan to ask again; `stratos distill run` then asks."""
     from stratos_tui.distill import requeue as again
-    from stratos_tui.distill.settings import DistillSettings
+    from stratos_tui.distill.settings import settings_of
 
     if repair and note:
         raise StratosError("give --repair or --note, not both")
     if everything and (request_ids or code or search or repair or note):
         raise StratosError("--all asks every failed pair again as it was; leave the other choices out")
-    settings = DistillSettings()
     told = again.Repair(note) if repair or note else None
     with door.store() as store:
+        settings = settings_of(store)
         if everything:
-            count = again.requeue(store, teacher, settings)
+            count = again.requeue(store, teacher, again.by_hand(settings))
             refused: dict[int, str] = {}
         else:
             wanted = _wanted(store, request_ids, code, search, teacher)
@@ -116,11 +116,11 @@ def requeue(
 def accept(door: Door, request_ids: tuple[int, ...], code: str | None, search: str, teacher: str) -> None:
     """Accept rejected answers as they are, where they can be read."""
     from stratos_tui.distill.decide import accept_all
-    from stratos_tui.distill.settings import DistillSettings
+    from stratos_tui.distill.settings import settings_of
 
     with door.store() as store:
         wanted = _wanted(store, request_ids, code, search, teacher)
-        _answer(door, "accepted", accept_all(store, wanted, DistillSettings()))
+        _answer(door, "accepted", accept_all(store, wanted, settings_of(store)))
 
 
 @rejections.command("discard")
@@ -129,11 +129,11 @@ def accept(door: Door, request_ids: tuple[int, ...], code: str | None, search: s
 def discard(door: Door, request_ids: tuple[int, ...], code: str | None, search: str, teacher: str) -> None:
     """Give pairs up: they are not asked again."""
     from stratos_tui.distill.decide import discard_all
-    from stratos_tui.distill.settings import DistillSettings
+    from stratos_tui.distill.settings import settings_of
 
     with door.store() as store:
         wanted = _wanted(store, request_ids, code, search, teacher)
-        _answer(door, "discarded", discard_all(store, wanted, DistillSettings()))
+        _answer(door, "discarded", discard_all(store, wanted, settings_of(store)))
 
 
 @rejections.command("edit")
@@ -143,14 +143,14 @@ def discard(door: Door, request_ids: tuple[int, ...], code: str | None, search: 
 def edit(door: Door, request_id: int, source: IO[str]) -> None:
     """Accept a text of yours in an answer's place; the answer itself is kept, and who edited it."""
     from stratos_tui.distill.decide import accept_edited
-    from stratos_tui.distill.settings import DistillSettings
+    from stratos_tui.distill.settings import settings_of
 
     try:
         text = source.read()
     except UnicodeDecodeError as error:
         raise StratosError(f"{source.name}: not UTF-8 ({error.reason} at byte {error.start:,})") from error
     with door.store() as store:
-        decided, breaks = accept_edited(store, request_id, text, DistillSettings())
+        decided, breaks = accept_edited(store, request_id, text, settings_of(store))
     document = {"accepted": [request_id], "editor": decided.editor, "breaks": breaks}
     still = [f"it still breaks a rule: {breaks}"] if breaks else []
     door.answer(document, [f"request {request_id} is accepted as edited by {decided.editor}", *still])
@@ -161,10 +161,10 @@ def edit(door: Door, request_id: int, source: IO[str]) -> None:
 def undo(door: Door) -> None:
     """Take back what was done last, as one: decisions, or attempts that wait to be sent. Repeat it to go further."""
     from stratos_tui.distill.decide import undo_step
-    from stratos_tui.distill.settings import DistillSettings
+    from stratos_tui.distill.settings import settings_of
 
     with door.store() as store:
-        step = undo_step(store, DistillSettings())
+        step = undo_step(store, settings_of(store))
     if step is None:
         raise StratosError("there is nothing to take back")
     what, count = step

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @group()
 def rules() -> None:
-    """The rules that judge answers: list, off, on, limit."""
+    """The rules that judge answers: list, off, on, limit, judge."""
 
 
 @rules.command("list")
@@ -60,6 +60,15 @@ def limit(door: Door, name: str, value: str) -> None:
     from stratos_tui.distill.switches import set_limit
 
     _change(door, lambda store: set_limit(store, name, value), f"{name}: {value}")
+
+
+@rules.command("judge")
+@door_options
+def judge(door: Door) -> None:
+    """Judge stored answers again by the rules as they are; it goes on where an interrupted change left off."""
+    from stratos_tui.distill.switches import rules_of
+
+    _change(door, rules_of, "judged by the rules as they are")
 
 
 def _change(door: Door, change: Callable[[Store], Rules], what: str) -> None:

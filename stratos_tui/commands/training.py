@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import click
@@ -15,12 +15,20 @@ from stratos_tui.errors import StratosError
 from stratos_tui.store import runs
 from stratos_tui.store.db import Store
 from stratos_tui.store.runs import Run
+from stratos_tui.training.recipes import KEEPS_LOSS, read_settings
 
 _dataset = click.option("--dataset", "dataset_id", type=int, help="Which build; the newest unless named.")
 _base = click.option("--base", default="nano", show_default=True, help="nano, or a model's folder or name.")
 _set = click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="Replace one setting of the recipe.")
 _override = click.option(
     "--override", "overridden", multiple=True, metavar="CHECK", help="Let a preflight check fail; recorded."
+)
+_accelerate = click.option(
+    "--accelerate-config",
+    "accelerate",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Train by accelerate launch with this configuration, on several devices; recorded for resume.",
 )
 
 
@@ -39,7 +47,7 @@ def preflight(door: Door, dataset_id: int | None, base: str, settings: tuple[str
     from stratos_tui.jobs import run_here
     from stratos_tui.training.preflight import preflight as run_checks
 
-    replaced = _settings(settings)
+    replaced = read_settings(settings)
     with door.store() as store, progress("preflight") as report:
         which = chosen_dataset(store, dataset_id)
         document = run_here(
@@ -88,11 +96,11 @@ def mask(door: Door, dataset_id: int | None, base: str, split: str, position: in
 @_override
 @door_options
 def pilot(door: Door, dataset_id: int | None, base: str, settings: tuple[str, ...], overridden: tuple[str, ...]) -> int:
-    """Train on 1,000 rows, then judge paired profiles; exits 1 where a long run would be wasted."""
+    """Train on 1,000 rows at most, then judge paired profiles; exits 1 where a long run would be wasted."""
     from stratos_tui.training import pilot as pilots
 
     with door.store() as store:
-        run_id = pilots.start(store, chosen_dataset(store, dataset_id), base, _settings(settings, overridden))
+        run_id = pilots.start(store, chosen_dataset(store, dataset_id), base, _overrides(settings, overridden))
         run = _watched(store, run_id)
         check = pilots.verdict(store, run_id)
     said = "a long run is worth its hours" if check.ok else "do not start a long run: look at traces and contrast pairs"
@@ -107,6 +115,7 @@ def pilot(door: Door, dataset_id: int | None, base: str, settings: tuple[str, ..
 @_set
 @_override
 @click.option("--epoch2", type=click.Choice(["sorted", "shuffled"]), help="The order after the first epoch.")
+@_accelerate
 @click.option("--launch/--no-launch", "launched", default=True, help="Without: say how accelerate trains it.")
 @click.option("--wait/--no-wait", default=False, help="Watch it until it is done.")
 @door_options
@@ -117,21 +126,23 @@ def start(
     settings: tuple[str, ...],
     overridden: tuple[str, ...],
     epoch2: str | None,
+    accelerate: Path | None,
     launched: bool,
     wait: bool,
 ) -> None:
     """Start a run as a process of its own. The same build, base and recipe are the same run."""
     from stratos_tui.training import launch
 
-    replaced = _settings(settings, overridden) | ({"later_epochs": epoch2} if epoch2 else {})
+    replaced = _overrides(settings, overridden) | ({"later_epochs": epoch2} if epoch2 else {})
     with door.store() as store:
         which = chosen_dataset(store, dataset_id)
         if not launched:
             run_id = launch.create(store, which, base, replaced)
-            words = shlex.join(["accelerate", "launch", "--config_file", "FILE", *launch.command(store, run_id)])
+            file = launch.launch_by(store, _known(store, run_id), accelerate) or "FILE"
+            words = shlex.join(["accelerate", "launch", "--config_file", file, *launch.command(store, run_id)])
             door.answer({"run": run_id, "command": words}, [f"run {run_id} waits for:", f"  {words}"])
             return
-        run_id = launch.start(store, which, base, replaced)
+        run_id = launch.start(store, which, base, replaced, accelerate)
         run = _watched(store, run_id) if wait else _known(store, run_id)
     door.answer(_document(run), _lines(run))
 
@@ -161,15 +172,23 @@ def stop(door: Door, run_id: int | None) -> None:
 
 @train.command("resume")
 @click.argument("run_id", type=int, required=False)
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help=f"Replace what keeps the loss: {', '.join(KEEPS_LOSS)}.",
+)
+@_accelerate
 @click.option("--wait/--no-wait", default=False, help="Watch it until it is done.")
 @door_options
-def resume(door: Door, run_id: int | None, wait: bool) -> None:
+def resume(door: Door, run_id: int | None, settings: tuple[str, ...], accelerate: Path | None, wait: bool) -> None:
     """Go on with a run that ended early, from its last checkpoint."""
     from stratos_tui.training import launch
 
     with door.store() as store:
         run = _known(store, run_id)
-        launch.resume(store, run.id)
+        launch.resume(store, run.id, read_settings(settings), accelerate)
         run = _watched(store, run.id) if wait else _known(store, run.id)
     door.answer(_document(run), _lines(run))
 
@@ -181,17 +200,8 @@ def _watched(store: Store, run_id: int) -> Run:
         return launch.wait(store, run_id, report)
 
 
-def _settings(given: tuple[str, ...], overridden: tuple[str, ...] = ()) -> dict[str, object]:
-    found: dict[str, object] = {"overridden": list(overridden)} if overridden else {}
-    for each in given:
-        name, equals, value = each.partition("=")
-        if not equals:
-            raise StratosError(f"--set {each}: write NAME=VALUE")
-        try:
-            found[name] = json.loads(value)
-        except ValueError:
-            found[name] = value
-    return found
+def _overrides(settings: tuple[str, ...], overridden: tuple[str, ...]) -> dict[str, object]:
+    return ({"overridden": list(overridden)} if overridden else {}) | read_settings(settings)
 
 
 def _known(store: Store, run_id: int | None) -> Run:

@@ -10,16 +10,13 @@ from typing import TYPE_CHECKING
 from stratos_tui.dataset import curriculum
 from stratos_tui.dataset.pool import Columns, Pool
 from stratos_tui.dataset.rebalance import Cost, Quota
-from stratos_tui.prism.bands import FORBIDDEN_TENTHS
+from stratos_tui.prism.bands import CONTRAST_TENTHS, FORBIDDEN_TENTHS
 from stratos_tui.prism.prompts import CANONICAL_WORDING, WORDINGS, wording_of
 from stratos_tui.records import BANDS, Band
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-
-CONTRAST_TENTHS = 20
-"""Two pairs of one article contrast from this difference of teacher scores on (decisions.md, definitions)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from datetime import date
 
 from stratos_tui.digests import profile_digest
+from stratos_tui.distill.budget import binding
 from stratos_tui.distill.pairs import Pair
+from stratos_tui.distill.pausing import Paused
 from stratos_tui.distill.settings import DistillSettings
 from stratos_tui.distill.sitting import answer_live
 from stratos_tui.errors import StratosError
@@ -19,7 +21,7 @@ from stratos_tui.store.live import Said
 from stratos_tui.store.requests import NewRequest, Request
 from stratos_tui.teachers.catalog import TERMS_NOTICE, TERMS_SUBJECT, Teacher
 from stratos_tui.teachers.live import open_live
-from stratos_tui.teachers.prices import dollars
+from stratos_tui.teachers.prices import in_dollars
 from stratos_tui.teachers.wire import custom_id
 
 
@@ -57,10 +59,13 @@ def ask_one(
     with open_live(teacher, store.path, settings.rehearsal, context=settings.context) as client:
         sent = answer_live(store, client, settings, caps, report, {Pair(article.id, profile.id)})
     if sent.paused:
-        raise StratosError("sending is paused in this workspace: resume it to ask")
+        raise Paused
     if sent.held_back:
+        bound = binding(store, teacher, caps)
+        raised_by = bound.raised_by if bound else "it"
         raise StratosError(
-            f"asking {teacher.name} can take up to ${dollars(sent.needs):.4f}, which passes the budget: raise it"
+            f"asking {teacher.name} can take up to {in_dollars(sent.needs)}, which passes"
+            f" {bound.name if bound else 'the budget'}: raise {raised_by}"
         )
     found = live.said(store, request.id)
     if found is None:

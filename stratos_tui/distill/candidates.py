@@ -1,7 +1,8 @@
 """Has a teacher draft polarizing articles into a queue for review: asked live, journalled first, money held first.
 
 A question that was sent and has no answer may have been paid: it is settled at the most that it can have cost, and
-never asked again by itself. Nothing here puts an article into the data (:mod:`stratos_tui.distill.review` does).
+never asked again by itself. A paused workspace asks nothing. Nothing here puts an article into the data
+(:mod:`stratos_tui.distill.review` does).
 """
 
 from __future__ import annotations
@@ -17,9 +18,10 @@ from typing import Any
 from uuid import uuid4
 
 from stratos_tui.articles import near_duplicates
-from stratos_tui.distill.budget import caps_of, most_cost, needs_budget
+from stratos_tui.distill.budget import binding, caps_of, live_bill, most_cost, needs_budget
+from stratos_tui.distill.pausing import Paused, is_paused
 from stratos_tui.distill.settings import DistillSettings
-from stratos_tui.distill.submit import BUSY_SECONDS, BUSY_TRIES, agree, pause, pricing_of, sending
+from stratos_tui.distill.submit import agree, pricing_of, sending, until_taken
 from stratos_tui.errors import StratosError
 from stratos_tui.prism.drafting import (
     MOST_PROFILES,
@@ -32,15 +34,15 @@ from stratos_tui.prism.drafting import (
 )
 from stratos_tui.progress import Report, silent
 from stratos_tui.records import Article, Band, Profile
-from stratos_tui.store import articles, candidates, events, ledger, profiles
+from stratos_tui.store import articles, candidates, events, profiles
 from stratos_tui.store.batches import Intent
 from stratos_tui.store.candidates import Answered, Candidate, NewCandidate
 from stratos_tui.store.db import Store
 from stratos_tui.store.ledger import Caps
-from stratos_tui.teachers.batches import Busy, InDoubt, NotTaken
+from stratos_tui.teachers.batches import InDoubt, NotTaken
 from stratos_tui.teachers.catalog import Teacher, find_teacher
 from stratos_tui.teachers.live import LiveClient, Question, open_live, question_id
-from stratos_tui.teachers.prices import dollars, live_cost
+from stratos_tui.teachers.prices import dollars, in_dollars
 from stratos_tui.teachers.wire import Outcome, new_run_token
 
 TITLES = 12
@@ -80,7 +82,7 @@ def draft(
 
     Raises:
         StratosError: no such teacher or profile, terms or budget missing, no key, the caps leave no room for all, the
-            server refuses, or does not answer. What came before is kept.
+            workspace is paused, the server refuses, or does not answer. What came before is kept.
         Canceled: asked to stop.
     """
     settings = settings or DistillSettings()
@@ -93,6 +95,8 @@ def draft(
     needs_budget(store, who, budget_usd, own_usd)
     caps = caps_of(store, who, budget_usd, own_usd, uuid4().hex)
     today = as_of or datetime.now(UTC).date()
+    if is_paused(store):
+        raise Paused
     with sending(store, report, "drafting"), open_live(who, store.path, settings.rehearsal) as client:
         lost = _end_open(store)
         most = _most(who, wishes, readers, today, settings)
@@ -170,10 +174,12 @@ def _hold(
     )
     batch_id = candidates.plan(store, intent, wanted, pricing_of(teacher), caps)
     if batch_id is None:
-        left = ledger.room(store.read, caps, simulated=teacher.simulated) or 0
+        bound = binding(store, teacher, caps)
+        assert bound is not None
+        left = f"{bound.name} of {in_dollars(bound.cap)} leaves {in_dollars(max(bound.left, 0))}"
         raise StratosError(
-            f"{len(wanted):,} drafts can take up to ${dollars(intent.reservation):.4f}, and the budget leaves"
-            f" ${dollars(max(left, 0)):.4f}; raise --budget, or ask for fewer"
+            f"{len(wanted):,} drafts can take up to {in_dollars(intent.reservation)}, and {left};"
+            f" raise {bound.raised_by}, or ask for fewer"
         )
     events.add(store, teacher.name, "drafting", f"{len(wanted):,} drafts asked for", batch_id)
     return batch_id
@@ -203,7 +209,7 @@ def _ask_all(
             effort=settings.effort,
         )
         try:
-            answered = _read(teacher, own, _ask(store, client, own.id, question, report), known)
+            answered = _read(teacher, own, _ask(store, client, own, question, report), known, most)
         except InDoubt as doubt:
             doubts += 1
             answered = _unanswered(str(doubt), most, simulated=teacher.simulated)
@@ -221,21 +227,22 @@ def _ask_all(
     report(len(planned), len(planned), "drafted")
 
 
-def _ask(store: Store, client: LiveClient, candidate_id: int, question: Question, report: Report) -> Outcome:
+def _ask(store: Store, client: LiveClient, own: Candidate, question: Question, report: Report) -> Outcome:
     """Ask one question; again only where the server said that it did not take it."""
-    for tries_left in reversed(range(BUSY_TRIES)):
-        candidates.submit(store, candidate_id)
+
+    def ask() -> Outcome:
+        candidates.submit(store, own.id)
         try:
             return client.ask(question)
-        except NotTaken as refusal:
-            candidates.unsend(store, candidate_id)
-            if not isinstance(refusal, Busy) or not tries_left:
-                raise
-            pause(refusal.wait if refusal.wait is not None else BUSY_SECONDS, report, "the server is busy")
-    raise AssertionError("the last try returns or raises")
+        except NotTaken:
+            candidates.unsend(store, own.id)
+            raise
+
+    assert own.batch_id is not None
+    return until_taken(store, client.teacher.name, own.batch_id, report, ask)
 
 
-def _read(teacher: Teacher, own: Candidate, outcome: Outcome, known: Sequence[Article]) -> Answered:
+def _read(teacher: Teacher, own: Candidate, outcome: Outcome, known: Sequence[Article], most: int) -> Answered:
     """Turn an answer into a draft for review, or into a fault with a name."""
     article, fault = None, ""
     if outcome.result_type != "succeeded":
@@ -264,7 +271,7 @@ def _read(teacher: Teacher, own: Candidate, outcome: Outcome, known: Sequence[Ar
     return Answered(
         article=article,
         fault=fault,
-        cost=live_cost(teacher.price, usage) if teacher.price else None,
+        cost=live_bill(teacher, outcome, most),
         model=outcome.model,
         raw=outcome.raw,
         tokens_in=usage.tokens_in + usage.cache_write + usage.cache_read,

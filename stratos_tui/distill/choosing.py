@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
 
 from stratos_tui.distill.pairs import Pair
+from stratos_tui.distill.plan import choose_pairs
+from stratos_tui.distill.settings import settings_of
 from stratos_tui.errors import StratosError
 from stratos_tui.prism import prompts, rubric
 from stratos_tui.prism.bands import band_of
@@ -16,6 +19,48 @@ from stratos_tui.store.db import Store
 
 RUBRIC = "rubric"
 REPORT_EVERY = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which of the missing pairs: at most ``limit``, by article, profile, label, or the band that ``scored_by`` gave.
+
+    ``as_of`` is the day on which all articles are judged; None leaves each its own.
+    """
+
+    limit: int | None = None
+    articles: tuple[str, ...] = ()
+    profiles: tuple[str, ...] = ()
+    label: LabelOrigin | None = None
+    bands: tuple[Band, ...] = ()
+    scored_by: str = RUBRIC
+    as_of: date | None = None
+
+
+def choose(store: Store, teacher: str, wanted: Wanted, report: Report = silent) -> list[Pair]:
+    """Choose the pairs that the teacher still owes; one with an accepted answer is never asked again.
+
+    Raises:
+        StratosError: a name is not stored, or nothing is left of the choice.
+    """
+    among: set[Pair] | None = None
+    if wanted.label:
+        among = labelled(store, wanted.label)
+    if wanted.bands:
+        banded = in_bands(store, wanted.scored_by, wanted.bands, report)
+        among = banded if among is None else among & banded
+        if not among:
+            raise StratosError("no pair has both such a label and such a band")
+    return choose_pairs(
+        store,
+        articles=wanted.articles or None,
+        profiles=wanted.profiles or None,
+        limit=wanted.limit,
+        missing_for=teacher,
+        among=among,
+        attempts=settings_of(store).attempts,
+        report=report,
+    )
 
 
 def labelled(store: Store, origin: LabelOrigin) -> set[Pair]:

@@ -36,28 +36,6 @@ class Decided:
     refused: dict[int, str]
 
 
-def accept(store: Store, request_id: int, settings: DistillSettings) -> Judgement:
-    """Accept a rejected answer as it is.
-
-    Raises:
-        StratosError: it has no trace or no score that may be trained on.
-    """
-    verdict = _acceptable(_verdict(store, request_id, settings))
-    _store(store, [(verdict, "accepted")], now())
-    return verdict
-
-
-def discard(store: Store, request_id: int, settings: DistillSettings) -> Judgement:
-    """Give the pair of a rejected answer up: it is not asked again, and not missed.
-
-    Raises:
-        StratosError: there is no such answer.
-    """
-    verdict = _given_up(_verdict(store, request_id, settings))
-    _store(store, [(verdict, "discarded")], now())
-    return verdict
-
-
 def accept_all(store: Store, request_ids: Sequence[int], settings: DistillSettings) -> Decided:
     """Accept, as one step, all of these answers that can be."""
     return _decide_all(store, request_ids, settings, _acceptable, "accepted")
@@ -115,19 +93,6 @@ def read_edited(answer: Unjudged, text: str, rules: Rules) -> Judgement:
         words = in_words(verdict.code, verdict.measured, verdict.limits)
         raise StratosError(f"line {line}: {words} Nothing was accepted")
     return verdict
-
-
-def undo(store: Store, settings: DistillSettings, request_id: int | None = None) -> int | None:
-    """Take the decision on one request back, or the last one made; return its request, or None if there is none.
-
-    The rules' own verdict takes its place: the answer is still there to be judged.
-    """
-    found = answers.last_decision(store) if request_id is None else request_id
-    if found is None:
-        return None
-    if not undo_all(store, [found], settings):
-        raise StratosError(no_answer(found))
-    return found
 
 
 def undo_all(store: Store, request_ids: Sequence[int], settings: DistillSettings) -> int:

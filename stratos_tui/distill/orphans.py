@@ -40,7 +40,7 @@ def orphans(store: Store, client: BatchClient) -> list[Orphan]:
         Unreachable: the server cannot be asked now.
     """
     known = batches.remote_ids(store)
-    intents = _intents(store, client)
+    intents = batches.intents(store, client.teacher.name)
     listed = client.since(datetime.now(UTC) - KEPT)
     return [_orphan(client, remote, intents) for remote in listed if remote.id not in known]
 
@@ -58,7 +58,9 @@ def adopt(store: Store, client: BatchClient, remote_id: str, report: Report = si
     with sending(store, report):
         _refuse_known(store, remote_id)
         remote = client.status(remote_id)
-        intents = [batch for batch in _intents(store, client) if batch.request_count == remote.requests]
+        intents = [
+            batch for batch in batches.intents(store, client.teacher.name) if batch.request_count == remote.requests
+        ]
         if not intents:
             raise StratosError(f"{remote_id} has {remote.requests} requests, and no open batch here has as many")
         token = token_in(client, remote_id) if remote.ended else ""
@@ -85,10 +87,6 @@ def cancel_orphan(store: Store, client: BatchClient, remote_id: str) -> RemoteBa
     remote = client.cancel(remote_id)
     events.add(store, client.teacher.name, "canceled", f"{remote_id}, which is not known here")
     return remote
-
-
-def _intents(store: Store, client: BatchClient) -> list[Batch]:
-    return [batch for batch in batches.in_flight(store, client.teacher.name) if batch.state == "intended"]
 
 
 def _refuse_known(store: Store, remote_id: str) -> None:

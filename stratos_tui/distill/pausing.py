@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from stratos_tui.errors import StratosError
 from stratos_tui.store import settings
 from stratos_tui.store.db import Store
 
 PAUSED = "distill.paused"
+
+
+class Paused(StratosError):
+    """Nothing was sent, because the workspace is paused."""
+
+    def __init__(self) -> None:
+        super().__init__("sending is paused in this workspace: resume it to ask")
 
 
 def pause(store: Store) -> None:

@@ -20,7 +20,7 @@ from stratos_tui.store import articles, profiles
 from stratos_tui.store.db import Store
 from stratos_tui.store.distill import Asked, asked
 from stratos_tui.teachers.catalog import Teacher
-from stratos_tui.teachers.prices import Usage, batch_cost, dollars
+from stratos_tui.teachers.prices import Usage, batch_cost, dollars, live_cost
 
 SIZE = 50
 WORTH_IT = 4
@@ -108,7 +108,7 @@ def extrapolate(
     import numpy as np
 
     number, failures = len(found), sum(not each.accepted for each in found)
-    longest = batch_cost(
+    longest = (live_cost if teacher.way == "live" else batch_cost)(
         teacher.price,
         Usage(tokens_in=round(_measure(found).tokens_in), tokens_out=settings.max_tokens),
     )

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from functools import cache
 
 from stratos_tui.digests import profile_digest
 from stratos_tui.distill.estimate import CostEstimate, Estimate, estimate
@@ -45,7 +46,12 @@ class Plan:
     in_flight: int
     shortfall: int
     batches: int
-    estimate: Estimate
+    estimated: Callable[[], Estimate] = field(repr=False, compare=False)
+
+    @property
+    def estimate(self) -> Estimate:
+        """What is known of the price, worked out when it is first asked for: most plans are never priced."""
+        return self.estimated()
 
     @property
     def cost_estimate(self) -> CostEstimate:
@@ -154,7 +160,7 @@ def plan(
         in_flight=sum(each.state in OPEN for each in asked) - len(waiting),
         shortfall=max(0, (wanted or 0) - len(pairs)),
         batches=-(-len(to_send) // settings.batch_size) if teacher.way == "batches" else 0,
-        estimate=estimate(teacher, to_send, readers, pool, settings, today),
+        estimated=cache(lambda: estimate(teacher, to_send, readers, pool, settings, today)),
     )
 
 
@@ -169,7 +175,7 @@ def _is_missing(known: Standing | None, attempts: int) -> bool:
     """Tell whether a further question is to be planned for a pair."""
     if known is None:
         return True
-    return not known.accepted and known.state in FAILED and known.attempts < attempts
+    return not known.accepted and not known.given_up and known.state in FAILED and known.attempts < attempts
 
 
 def _is_owed(known: Standing | None, attempts: int) -> bool:

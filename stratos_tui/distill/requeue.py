@@ -1,21 +1,28 @@
-"""Asks failed pairs again, each as a further attempt, up to a cap; the teacher may be told what was wrong."""
+"""Asks failed pairs again, each as a further attempt: by itself up to a cap, and on an operator's word beyond it.
+
+The teacher may be told what was wrong.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from stratos_tui.distill.decide import Decided, no_answer
 from stratos_tui.distill.pairs import Pair
-from stratos_tui.distill.plan import Plan, keep, plan
+from stratos_tui.distill.plan import keep, plan
 from stratos_tui.distill.repair import repair_note
 from stratos_tui.distill.settings import DistillSettings
-from stratos_tui.errors import StratosError
 from stratos_tui.store import decisions, requests
 from stratos_tui.store.db import Store
 from stratos_tui.store.decisions import Decidable
 from stratos_tui.store.requests import FAILED, OPEN, Standing
+
+BY_HAND = 2
+"""Attempts at a pair that an operator may ask for beyond those that are made by themselves (the settings'
+``attempts``): a run spends those before anybody has read an answer. Our own choice: one with another repair note than
+the other, and a bound on what one stubborn pair can cost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +39,9 @@ class Repair:
 def requeue(store: Store, teacher: str, settings: DistillSettings, only: Collection[Pair] | None = None) -> int:
     """Plan a further attempt at every failed pair, or at those of ``only``, that has attempts left; return how many.
 
-    A canceled pair was not answered badly: it waits for somebody to ask for it again. One that met an error which the
-    same question meets again waits too.
+    This is what a run does by itself: what an operator may ask for beyond that is left alone. A canceled pair was not
+    answered badly: it waits for somebody to ask for it again. One that met an error which the same question meets again
+    waits too.
     """
     failed = [
         Pair(*key)
@@ -44,18 +52,9 @@ def requeue(store: Store, teacher: str, settings: DistillSettings, only: Collect
     return keep(store, plan(store, teacher, wanted, settings=settings), settings)
 
 
-def requeue_requests(
-    store: Store, request_ids: Iterable[int], settings: DistillSettings, repair: Repair | None = None
-) -> int:
-    """Plan a further attempt at the pairs of these rejected requests, all or none; return how many are planned.
-
-    Raises:
-        StratosError: a request is not stored, or its pair cannot be asked again.
-    """
-    plans, found = _plan_again(store, list(request_ids), settings, repair)
-    for reason in found.refused.values():
-        raise StratosError(reason)
-    return sum(keep(store, each, settings) for each in plans)
+def by_hand(settings: DistillSettings) -> DistillSettings:
+    """Return settings by which an operator's word asks ``BY_HAND`` times more than a run does by itself."""
+    return replace(settings, attempts=settings.attempts + BY_HAND)
 
 
 def requeue_all(
@@ -63,31 +62,23 @@ def requeue_all(
 ) -> Decided:
     """Plan, as one step a teacher, a further attempt at the pairs of all of these requests that can be asked again.
 
-    With ``repair`` the teacher is told what was wrong with the answer before.
+    This is an operator's word: a pair may be asked ``BY_HAND`` times more than by itself. With ``repair`` the teacher
+    is told what was wrong with the answer before.
     """
-    plans, found = _plan_again(store, request_ids, settings, repair)
-    for each in plans:
-        keep(store, each, settings)
-    return found
-
-
-def _plan_again(
-    store: Store, request_ids: Sequence[int], settings: DistillSettings, repair: Repair | None
-) -> tuple[list[Plan], Decided]:
+    more = by_hand(settings)
     known = decisions.load(store, request_ids)
     refused = {each: no_answer(each) for each in request_ids if each not in known}
     by_teacher: dict[str, list[int]] = defaultdict(list)
     for request_id in known:
         by_teacher[known[request_id].teacher].append(request_id)
-    plans: list[Plan] = []
     done: list[int] = []
     for teacher, own in by_teacher.items():
         pairs = {each: Pair(known[each].article_id, known[each].profile_id) for each in own}
-        planned = plan(store, teacher, list(dict.fromkeys(pairs.values())), settings=settings)
+        planned = plan(store, teacher, list(dict.fromkeys(pairs.values())), settings=more)
         # of two rejected attempts at one pair, the later one says what was wrong
         notes = {pairs[each]: repair.of(known[each]) if repair else "" for each in sorted(own)}
         asked = [replace(each, repair=notes[Pair(each.article_id, each.profile_id)]) for each in planned.requests]
-        plans.append(replace(planned, requests=asked))
+        keep(store, replace(planned, requests=asked), settings)
         again = {Pair(each.article_id, each.profile_id) for each in asked}
         done += [each for each in own if pairs[each] in again]
         held = [each for each in own if pairs[each] not in again]
@@ -95,7 +86,7 @@ def _plan_again(
         for each in held:
             standing = standings.get((pairs[each].article_id, pairs[each].profile_id))
             refused[each] = f"request {each} is not asked again: its pair {_why_not(standing, settings)}"
-    return plans, Decided(done, refused)
+    return Decided(done, refused)
 
 
 def _why_not(standing: Standing | None, settings: DistillSettings) -> str:
@@ -103,8 +94,11 @@ def _why_not(standing: Standing | None, settings: DistillSettings) -> str:
         return "is unknown"
     if standing.accepted:
         return "has an accepted answer"
+    if standing.given_up:
+        return "was given up"
     if standing.state in OPEN:
         return "is on its way"
-    if standing.state == "discarded":
-        return "was given up"
-    return f"was asked {standing.attempts} times, and {settings.attempts} are the most"
+    return (
+        f"was asked {standing.attempts} times, and {settings.attempts + BY_HAND} are the most: {settings.attempts} by"
+        f" itself and {BY_HAND} more on your word. Edit an answer and accept it, or discard it"
+    )

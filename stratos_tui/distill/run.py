@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any
 from uuid import uuid4
 
-from stratos_tui.distill.budget import caps_of, needs_budget
+from stratos_tui.distill.budget import binding, caps_of, needs_budget
 from stratos_tui.distill.pairs import Pair
 from stratos_tui.distill.pausing import is_paused
 from stratos_tui.distill.pilot import extrapolate, pilot_of, pilot_said
@@ -21,13 +21,16 @@ from stratos_tui.distill.watch import watch
 from stratos_tui.distill.ways import Way, open_way
 from stratos_tui.errors import StratosError
 from stratos_tui.progress import Report, silent
-from stratos_tui.store import batches, ledger, rejections, requests
+from stratos_tui.store import batches, events, jobs, ledger, rejections, requests
 from stratos_tui.store.db import Store
 from stratos_tui.store.distill import totals
 from stratos_tui.store.ledger import Caps
 from stratos_tui.teachers.batches import open_client
 from stratos_tui.teachers.catalog import Teacher, find_teacher
-from stratos_tui.teachers.prices import dollars
+from stratos_tui.teachers.prices import dollars, nanodollars
+
+ASKING = ("distill", "submit", "noise")
+"""The kinds of the jobs that ask a teacher about pairs (:mod:`stratos_tui.commands.distilling`)."""
 
 
 def distill(
@@ -53,7 +56,8 @@ def distill(
 
     Returns:
         :func:`outcome`, with the plan's ``pairs``, ``shortfall`` and ``cost_estimate``; ``pairs_accepted`` and
-        ``missing`` of these pairs; how many questions the budget holds back; and what the ``pilot`` measured, if any.
+        ``missing`` of these pairs; how many questions are ``held_back``, and by which cap in words (``held_by``); and
+        what the ``pilot`` measured, if any.
 
     Raises:
         StratosError: no such teacher, terms or budget missing, no key, the server refuses, or nothing fits the budget.
@@ -73,10 +77,12 @@ def distill(
         if first:
             way.send(set(first), "pilot")
             way.watch()
-        if pilot and not _fits(store, who, chosen, settings, caps):
-            held_back = len(plan(store, teacher, chosen, settings=settings).to_send)
-        else:
-            held_back = _by_rounds(store, who, way, settings, caps, followed)
+        held_back, held_by = _beyond_the_pilot(store, who, chosen, settings, caps) if pilot else (0, "")
+        if not held_back:
+            held_back, held_by = _by_rounds(store, who, way, settings, caps, followed)
+    if held_by:
+        # what a job's row says last
+        report(len(chosen), len(chosen), held_by)
     accepted = plan(store, teacher, chosen, settings=settings).accepted
     return outcome(store, teacher) | {
         "pairs": len(chosen),
@@ -84,6 +90,7 @@ def distill(
         "missing": len(chosen) - accepted,
         "shortfall": planned.shortfall,
         "held_back": held_back,
+        "held_by": held_by,
         "cost_estimate": asdict(planned.estimate.cost),
         "pilot": pilot_said(store, who, held_back, settings),
     }
@@ -120,11 +127,12 @@ def submit(
     with open_way(store, who, settings, caps, report) as way:
         sent = way.send(set(first), "pilot") if first else way.send(set(pairs), "example")
     if sent.held_back and not sent.requests and not sent.paused:
-        raise _over_budget(store, who, sent, caps)
+        raise StratosError(_held_by(store, who, sent, caps))
     return outcome(store, teacher) | {
         "pairs": len(pairs),
         "sent": asdict(sent),
         "held_back": sent.held_back,
+        "held_by": _held_by(store, who, sent, caps),
         "after_pilot": len(planned.to_send) - len(first) if first else 0,
         "cost_estimate": asdict(planned.estimate.cost),
     }
@@ -158,6 +166,9 @@ def stop(
 ) -> dict[str, Any]:
     """Cancel what a teacher has in flight, and forget what was planned and not sent.
 
+    Of a teacher that is asked one question at a time the jobs that ask it are asked to stop: what they have in flight
+    still comes in.
+
     Raises:
         StratosError: the server cannot be asked now.
     """
@@ -167,6 +178,10 @@ def stop(
         with open_client(who, store.path, settings.rehearsal) as client:
             stopped = cancel(store, client, settings, report)
     else:
+        for job in jobs.active(store):
+            if job.kind in ASKING and job.params.get("teacher") == teacher:
+                jobs.request_cancel(store, job.id)
+        # waits for their last answers, and puts in order what they leave
         recover(store, who, settings, report)
         stopped = Stopped(0, requests.drop_unsent(store, teacher), 0)
     return outcome(store, teacher) | {"stopped": asdict(stopped)}
@@ -191,11 +206,21 @@ def outcome(store: Store, teacher: str) -> dict[str, Any]:
     }
 
 
-def _fits(store: Store, teacher: Teacher, pairs: Sequence[Pair], settings: DistillSettings, caps: Caps) -> bool:
-    """Tell whether the rest fits the budget by the upper end of what the pilot says; without a pilot it is tried."""
-    room = ledger.room(store.read, caps, simulated=teacher.simulated)
-    rest = extrapolate(store, teacher, len(plan(store, teacher.name, pairs, settings=settings).to_send), settings)
-    return room is None or rest is None or rest.high <= dollars(room)
+def _beyond_the_pilot(
+    store: Store, teacher: Teacher, pairs: Sequence[Pair], settings: DistillSettings, caps: Caps
+) -> tuple[int, str]:
+    """Return how many questions do not fit by the upper end of what the pilot says, and what holds them back.
+
+    None (0) where they fit; without a pilot it is tried.
+    """
+    waiting = len(plan(store, teacher.name, pairs, settings=settings).to_send)
+    bound = binding(store, teacher, caps)
+    rest = extrapolate(store, teacher, waiting, settings)
+    if bound is None or rest is None or rest.high <= dollars(bound.left):
+        return 0, ""
+    said = f"by the pilot, {bound.holds_back(f'{waiting:,} requests', nanodollars(rest.high))}"
+    events.add(store, teacher.name, "held back", said)
+    return waiting, said
 
 
 def _require(
@@ -205,18 +230,18 @@ def _require(
     needs_budget(store, teacher, budget_usd, own_usd)
 
 
-def _over_budget(store: Store, teacher: Teacher, sent: Sent, caps: Caps) -> StratosError:
-    spent = ledger.spend(store, simulated=teacher.simulated)
-    needs = dollars(spent.settled + spent.held + sent.needs)
-    bound = min(each for each in (caps.total, caps.own) if each is not None)
-    return StratosError(
-        f"the budget of ${dollars(bound):.2f} holds {sent.held_back} requests back: ${dollars(spent.settled):.4f} is"
-        f" spent, and sending them can take up to ${needs:.4f} in all; raise --budget"
-    )
+def _held_by(store: Store, teacher: Teacher, sent: Sent, caps: Caps) -> str:
+    """Say which cap holds questions back; empty where none does."""
+    bound = binding(store, teacher, caps)
+    if not sent.held_back or sent.paused or bound is None:
+        return ""
+    return bound.holds_back(f"{sent.held_back:,} requests", sent.needs)
 
 
-def _by_rounds(store: Store, teacher: Teacher, way: Way, settings: DistillSettings, caps: Caps, only: set[Pair]) -> int:
-    """Go round until nothing is in flight and nothing may be sent; return how many questions are held back.
+def _by_rounds(
+    store: Store, teacher: Teacher, way: Way, settings: DistillSettings, caps: Caps, only: set[Pair]
+) -> tuple[int, str]:
+    """Go round until nothing is in flight and nothing may be sent; return how many questions are held back, by what.
 
     Failed pairs are asked again when a round is over and not before, so that batches are cut the same way in every run.
     """
@@ -226,10 +251,11 @@ def _by_rounds(store: Store, teacher: Teacher, way: Way, settings: DistillSettin
         sent_any = sent_any or bool(sent.requests)
         way.watch()
         if sent.paused:
-            return sent.held_back
+            return sent.held_back, ""
         if sent.held_back and not sent.requests:
+            said = _held_by(store, teacher, sent, caps)
             if not sent_any:
-                raise _over_budget(store, teacher, sent, caps)
-            return sent.held_back
+                raise StratosError(said)
+            return sent.held_back, said
         if not sent.held_back and not (way.wavers and requeue(store, teacher.name, settings, only)):
-            return 0
+            return 0, ""

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
-from stratos_tui.distill.budget import most_cost
+from stratos_tui.distill.budget import fitting, live_bill, most_cost
 from stratos_tui.distill.ingest import answer_of, judge_waiting
 from stratos_tui.distill.judge import LOST
 from stratos_tui.distill.pairs import Pair
@@ -27,7 +27,7 @@ from stratos_tui.distill.submit import Sent, came_to, pricing_of, sending
 from stratos_tui.distill.texts import Texts
 from stratos_tui.prism import prompts
 from stratos_tui.progress import Report, silent
-from stratos_tui.store import events, ledger, live, requests
+from stratos_tui.store import events, live, requests
 from stratos_tui.store.answers import Answer
 from stratos_tui.store.batches import Intent, Purpose
 from stratos_tui.store.db import Store
@@ -36,7 +36,7 @@ from stratos_tui.store.requests import Request
 from stratos_tui.teachers.batches import Busy, InDoubt, NotTaken, Unreachable
 from stratos_tui.teachers.catalog import Teacher
 from stratos_tui.teachers.live import LiveClient, Question, errored
-from stratos_tui.teachers.prices import Usage, dollars, live_cost
+from stratos_tui.teachers.prices import dollars
 from stratos_tui.teachers.wire import Outcome, new_run_token
 
 LOOK_SECONDS = 0.1
@@ -78,7 +78,7 @@ def answer_live(
         texts = Texts(store, waiting)
         while waiting and not is_paused(store):
             portion = [_ask_of(teacher, texts, each, settings) for each in waiting[: settings.batch_size]]
-            portion = portion[: _fitting(store, teacher, portion, caps)]
+            portion = portion[: fitting(store, teacher, [each.held for each in portion], caps)]
             batch_id = _begin(store, teacher, portion, settings, caps, purpose) if portion else None
             if batch_id is None:
                 break
@@ -233,11 +233,11 @@ class _Sitting:
             live.not_taken(self._store, ask.request_id)
             return
         if isinstance(said, Outcome):
-            answer = _answer(ask, said, teacher)
+            answer = answer_of(ask.request_id, said, live_bill(teacher, said, ask.held))
         elif ask.held:
             answer = _lost(ask.request_id, str(said), ask.held)
         else:
-            answer = _answer(ask, errored(ask.question, "in_doubt", str(said)), teacher)
+            answer = answer_of(ask.request_id, errored(ask.question, "in_doubt", str(said)), None)
         live.keep(self._store, self._batch_id, answer, pricing_of(teacher))
 
     def _wait(self, busy: Busy) -> None:
@@ -260,19 +260,6 @@ class _Sitting:
 def _ask_of(teacher: Teacher, texts: Texts, request: Request, settings: DistillSettings) -> _Ask:
     question = question_of(texts, request, settings)
     return _Ask(request.id, question, most_of(teacher, question))
-
-
-def _fitting(store: Store, teacher: Teacher, asks: Sequence[_Ask], caps: Caps) -> int:
-    left = ledger.room(store.read, caps, simulated=teacher.simulated)
-    if left is None:
-        return len(asks)
-    fits = 0
-    for ask in asks:
-        left -= ask.held
-        if left < 0:
-            break
-        fits += 1
-    return fits
 
 
 def _begin(
@@ -311,15 +298,6 @@ def _end(store: Store, teacher: Teacher, batch_id: int, settings: DistillSetting
         events.add(store, teacher.name, "lost", said, batch_id)
     judge_waiting(store, teacher.name, settings, silent)
     live.end(store, batch_id)
-
-
-def _answer(ask: _Ask, outcome: Outcome, teacher: Teacher) -> Answer:
-    usage = outcome.usage
-    cost = None
-    if outcome.result_type == "succeeded" and teacher.price is not None:
-        # a server that does not count leaves only the most that it can have been
-        cost = live_cost(teacher.price, usage) if usage != Usage() else ask.held
-    return answer_of(ask.request_id, outcome, cost)
 
 
 def _lost(request_id: int, why: str, held: int) -> Answer:

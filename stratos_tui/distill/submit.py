@@ -5,22 +5,22 @@ from __future__ import annotations
 import fcntl
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from stratos_tui.distill.budget import most_cost
+from stratos_tui.distill.budget import fitting, most_cost
 from stratos_tui.distill.doubt import Search, expiry
 from stratos_tui.distill.pairs import Pair
-from stratos_tui.distill.pausing import is_paused
+from stratos_tui.distill.pausing import Paused, is_paused
 from stratos_tui.distill.settings import DistillSettings
 from stratos_tui.distill.texts import Texts
 from stratos_tui.errors import StratosError
 from stratos_tui.prism import prompts
 from stratos_tui.progress import Report
-from stratos_tui.store import acknowledgements, batches, events, ledger, requests
+from stratos_tui.store import acknowledgements, batches, events, requests
 from stratos_tui.store.batches import Batch, Intent, Purpose
 from stratos_tui.store.db import Store
 from stratos_tui.store.ledger import Caps, Pricing
@@ -29,6 +29,8 @@ from stratos_tui.teachers.batches import BatchClient, Busy, Gone, InDoubt, NotTa
 from stratos_tui.teachers.catalog import TERMS_NOTICE, TERMS_SUBJECT, Teacher
 from stratos_tui.teachers.prices import dollars
 from stratos_tui.teachers.wire import message_params, new_run_token, wire_id
+
+Answer = TypeVar("Answer")
 
 LOCK_SECONDS = 0.1
 """How often to look whether another process has finished sending."""
@@ -120,7 +122,7 @@ def send(
                 break
             portion = waiting[: settings.batch_size]
             most = [_most(teacher, texts, each, settings) for each in portion]
-            portion = portion[: _fitting(store, teacher, most, caps)]
+            portion = portion[: fitting(store, teacher, most, caps)]
             if not portion:
                 break
             intent = Intent(
@@ -138,7 +140,8 @@ def send(
                 break
             said = f"{len(portion)} requests, at most ${dollars(intent.reservation):.4f}"
             events.add(store, teacher.name, "sending", said, batch_id)
-            _create(store, client, batch_id, intent.run_token, portion, texts, settings, report)
+            if not _create(store, client, batch_id, intent.run_token, portion, texts, settings, report):
+                break
             waiting = waiting[len(portion) :]
             sent += 1
             asked += len(portion)
@@ -166,13 +169,13 @@ def resolve(store: Store, client: BatchClient, settings: DistillSettings, report
     Raises:
         NotTaken, Unreachable, Canceled: as for :func:`send`.
     """
-    if not _intents(store, client):
+    if not batches.intents(store, client.teacher.name):
         return Doubts()
     held: list[int] = []
     unprovable: list[int] = []
     failure: NotTaken | Unreachable | None = None
     with sending(store, report, wait=False) as alone:
-        intents = _intents(store, client)
+        intents = batches.intents(store, client.teacher.name)
         if not intents or not alone:
             return Doubts(waiting=tuple(batch.id for batch in intents))
         search = Search(store, client, intents, settings)
@@ -189,7 +192,7 @@ def resolve(store: Store, client: BatchClient, settings: DistillSettings, report
                 failure = failure or error
     if failure:
         raise failure
-    left = (batch.id for batch in _intents(store, client))
+    left = (batch.id for batch in batches.intents(store, client.teacher.name))
     return Doubts(tuple(each for each in left if each not in (*held, *unprovable)), tuple(held), tuple(unprovable))
 
 
@@ -201,7 +204,7 @@ def cancel(store: Store, client: BatchClient, settings: DistillSettings, report:
     """
     unknown = 0
     with sending(store, report):
-        if intents := _intents(store, client):
+        if intents := batches.intents(store, client.teacher.name):
             search = Search(store, client, intents, settings)
             for batch in intents:
                 match search.look(batch):
@@ -256,32 +259,52 @@ def _create(
     texts: Texts,
     settings: DistillSettings,
     report: Report,
-) -> None:
+) -> bool:
+    """Create one intended batch; False where the workspace was paused before the server took it."""
     teacher = client.teacher.name
     body = [
         {"custom_id": wire_id(token, each.custom_id), "params": _params(client.teacher, texts, each, settings)}
         for each in asked
     ]
-    for attempt in range(BUSY_TRIES):
+    try:
+        remote = until_taken(store, teacher, batch_id, report, lambda: client.create(body))
+    except InDoubt as doubt:
+        events.add(store, teacher, "in doubt", str(doubt), batch_id)
+        client.revive()
+        pause(doubt.wait or 0.0, report, "the server is overloaded")
+    except Paused as refusal:
+        batches.refused(store, batch_id, str(refusal))
+        events.add(store, teacher, "paused", "before the server took it: its requests wait", batch_id)
+        return False
+    except NotTaken as refusal:
+        batches.refused(store, batch_id, str(refusal))
+        events.add(store, teacher, "refused", str(refusal), batch_id)
+        raise
+    else:
+        batches.submitted(store, batch_id, remote.id, expiry(remote))
+        events.add(store, teacher, "created", f"{remote.id}, {len(asked)} requests", batch_id)
+    return True
+
+
+def until_taken(store: Store, teacher: str, batch_id: int, report: Report, ask: Callable[[], Answer]) -> Answer:
+    """Ask, and again where a busy server had no room for it, as long as the workspace is not paused.
+
+    Raises:
+        Paused: the workspace is paused; the server has taken nothing.
+        NotTaken: the server refuses, or is busy for too long.
+    """
+    for tries_left in reversed(range(BUSY_TRIES)):
+        if is_paused(store):
+            raise Paused
         try:
-            remote = client.create(body)
-        except InDoubt as doubt:
-            events.add(store, teacher, "in doubt", str(doubt), batch_id)
-            client.revive()
-            pause(doubt.wait or 0.0, report, "the server is overloaded")
-            return
-        except NotTaken as refusal:
-            if not isinstance(refusal, Busy) or attempt + 1 == BUSY_TRIES:
-                batches.refused(store, batch_id, str(refusal))
-                events.add(store, teacher, "refused", str(refusal), batch_id)
+            return ask()
+        except Busy as refusal:
+            if not tries_left:
                 raise
             wait = BUSY_SECONDS if refusal.wait is None else refusal.wait
             events.add(store, teacher, "busy", f"waiting {wait:g} s: {refusal}", batch_id)
-            pause(wait, report, "the server is busy")
-        else:
-            batches.submitted(store, batch_id, remote.id, expiry(remote))
-            events.add(store, teacher, "created", f"{remote.id}, {len(asked)} requests", batch_id)
-            return
+            pause(wait, report, "the server is busy", lambda: is_paused(store))
+    raise AssertionError("the last try returns or raises")
 
 
 def _create_again(store: Store, client: BatchClient, batch: Batch, settings: DistillSettings, report: Report) -> None:
@@ -309,14 +332,10 @@ def _stop(store: Store, client: BatchClient, batch: Batch) -> bool:
     return True
 
 
-def _intents(store: Store, client: BatchClient) -> list[Batch]:
-    return [batch for batch in batches.in_flight(store, client.teacher.name) if batch.state == "intended"]
-
-
-def pause(seconds: float, report: Report, note: str) -> None:
-    """Wait, reporting often enough that a wish to stop is heard."""
+def pause(seconds: float, report: Report, note: str, over: Callable[[], bool] = lambda: False) -> None:
+    """Wait, or until it is ``over``, reporting often enough that a wish to stop is heard."""
     until = time.monotonic() + seconds
-    while (left := until - time.monotonic()) > 0:
+    while (left := until - time.monotonic()) > 0 and not over():
         report(0, 0, note)
         time.sleep(min(left, 0.25))
 
@@ -338,19 +357,6 @@ def _most(teacher: Teacher, texts: Texts, request: Request, settings: DistillSet
     profile, article = texts.profiles[request.profile_digest], texts.articles[request.article_id]
     user = prompts.teacher_user(profile, article, request.reference_date, request.repair)
     return most_cost(teacher, prompts.teacher_system(), user, settings.max_tokens, live=False)
-
-
-def _fitting(store: Store, teacher: Teacher, most: Sequence[int], caps: Caps) -> int:
-    left = ledger.room(store.read, caps, simulated=teacher.simulated)
-    if left is None:
-        return len(most)
-    fits = 0
-    for amount in most:
-        left -= amount
-        if left < 0:
-            break
-        fits += 1
-    return fits
 
 
 def pricing_of(teacher: Teacher) -> Pricing:

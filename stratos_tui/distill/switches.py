@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, replace
 from typing import Any, TypeVar
 
@@ -35,36 +35,47 @@ def with_limits(limits: Limits, given: Mapping[str, Any]) -> Limits:
     return replace(limits, **values)
 
 
-def switch(store: Store, codes: tuple[str, ...], *, on: bool) -> Rules:
-    """Switch rules on or off and return the rules as they are then.
+def change(
+    store: Store, *, off: Collection[str] = (), on: Collection[str] = (), limits: Mapping[str, str] | None = None
+) -> Rules:
+    """Switch rules and set limits, all or none; return the rules as they are then.
+
+    A limit is written as :func:`written` writes it, or ``default``.
 
     Raises:
-        StratosError: no such rule, or one that cannot be switched off.
+        StratosError: no such rule or limit, one that cannot be switched off, or no value of its kind.
     """
     hard = {rule.code for rule in RULES if rule.hard}
-    for code in codes:
+    for code in (*off, *on):
         if code not in CODES:
             raise StratosError(f"there is no rule {code}; `stratos rejections rules list` shows them")
-        if code in hard and not on:
+        if code in hard and code in off:
             raise StratosError(f"{code} cannot be switched off: nothing can be made of such an answer; ask again")
+    read = {name: limit_of(name, value) for name, value in (limits or {}).items()}
     with store.write():
         rules = rules_of(store)
-        off = rules.off - set(codes) if on else rules.off | set(codes)
-        return _keep(store, replace(rules, off=off))
+        return _keep(store, Rules(with_limits(rules.limits, read), (rules.off | set(off)) - set(on)))
+
+
+def switch(store: Store, codes: Collection[str], *, on: bool) -> Rules:
+    """Switch rules on or off; see :func:`change`."""
+    return change(store, on=codes) if on else change(store, off=codes)
 
 
 def set_limit(store: Store, name: str, value: str) -> Rules:
-    """Set one limit, written as :func:`written` writes it, or ``default``; return the rules as they are then.
+    """Set one limit; see :func:`change`."""
+    return change(store, limits={name: value})
+
+
+def limit_of(name: str, value: str) -> object:
+    """Read one limit as a person writes it, or ``default``.
 
     Raises:
         StratosError: no such limit, or no value of its kind.
     """
     if name not in LIMITS:
         raise StratosError(f"there is no limit {name}; there are {', '.join(LIMITS)}")
-    read = getattr(Limits(), name) if value == "default" else _read(name, value)
-    with store.write():
-        rules = rules_of(store)
-        return _keep(store, replace(rules, limits=with_limits(rules.limits, {name: read})))
+    return getattr(Limits(), name) if value == "default" else _read(name, value)
 
 
 def written(limits: Limits, name: str) -> str:

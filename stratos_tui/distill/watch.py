@@ -117,7 +117,7 @@ def watch(store: Store, client: BatchClient, settings: DistillSettings, report: 
 def _look_at_all(store: Store, client: BatchClient, settings: DistillSettings, progress: Progress) -> _Round:
     name = client.teacher.name
     seen = _Round()
-    intents = {batch.id for batch in batches.in_flight(store, name) if batch.state == "intended"}
+    intents = {batch.id for batch in batches.intents(store, name)}
     try:
         doubts = resolve(store, client, settings, progress.within)
     except Unreachable as error:

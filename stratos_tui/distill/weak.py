@@ -14,7 +14,7 @@ from typing import Any
 
 from stratos_tui.distill.candidates import Wish
 from stratos_tui.errors import StratosError
-from stratos_tui.prism.bands import band_of
+from stratos_tui.prism.bands import CONTRAST_TENTHS, SENSITIVE_TENTHS, band_of
 from stratos_tui.records import BANDS, Band
 from stratos_tui.store import datasets, evaluations, profiles
 from stratos_tui.store.db import Store
@@ -30,9 +30,6 @@ TARGET_PSR = 0.6
 """What the verdict asks of contrast pairs (decisions.md, verdict)."""
 FEWEST_CONTRASTS = 10
 """A share over fewer contrast pairs says nothing of a profile."""
-CONTRAST_TENTHS = 20
-TOLD_APART_TENTHS = 10
-"""A contrast pair, and when a scorer tells it apart (decisions.md, definitions)."""
 
 _FOUND = {
     "share": "{figure:.0%} of the training rows, {target:.0%} wanted",
@@ -150,7 +147,7 @@ def _told_apart(pairs: Sequence[EvaluatedPair]) -> dict[str, tuple[int, int]]:
             right = False
             if one.tenths is not None and other.tenths is not None:
                 said = one.tenths - other.tenths
-                right = (said if gap > 0 else -said) >= TOLD_APART_TENTHS
+                right = (said if gap > 0 else -said) >= SENSITIVE_TENTHS
             for profile_id in (one.profile_id, other.profile_id):
                 contrasts[profile_id] += 1
                 told[profile_id] += right

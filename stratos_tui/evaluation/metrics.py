@@ -11,16 +11,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from stratos_tui.evaluation.pairs import BAND_COUNT, FAILED, Pairs
+from stratos_tui.prism.bands import CONTRAST_TENTHS, SENSITIVE_TENTHS
 from stratos_tui.records import BANDS, Band
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-CONTRAST_TENTHS = 20
-"""Two pairs of one article are a contrast pair when their teacher scores differ by 2.0 or more."""
-SENSITIVE_TENTHS = 10
-"""A scorer is sensitive to a contrast pair when it differs by 1.0 or more in the teacher's direction."""
 SPREAD_TENTHS = 20
 """The rival PSR counts articles whose scores spread by more than 2.0 over profiles."""
 UP_TENTHS = 50

@@ -8,7 +8,7 @@ from typing import Any
 from stratos_tui.distill.judge import Limits
 from stratos_tui.evaluation.loops import count_repetition
 from stratos_tui.evaluation.sanity import APART_TENTHS
-from stratos_tui.prism.bands import points
+from stratos_tui.prism.bands import FORBIDDEN_TENTHS, points
 from stratos_tui.prism.trace import Answer, Fault, parse_answer
 from stratos_tui.serving.ollama_server import Reply
 from stratos_tui.serving.probes import Probe, ProbeName
@@ -19,13 +19,14 @@ NOISE_BELOW = 20
 """Tenths: the noise probe must stay in band noise."""
 HIT_FROM = 70
 """Tenths: the hit must reach band high."""
-FORBIDDEN = 50
-"""Tenths: a 5.0 is what a model says that has learnt nothing (plan, section 5)."""
+BORDERLINE = (20, 89)
+"""Tenths: what is worth a look (5.6 is expected) is neither noise nor critical. A 5.0 is what a model says that has
+learnt nothing (plan, section 5)."""
 
 _WANTED: dict[ProbeName, str] = {
     "noise": f"below {points(NOISE_BELOW)}",
     "hit": f"at least {points(HIT_FROM)}",
-    "borderline": f"not {points(FORBIDDEN)}",
+    "borderline": f"from {points(BORDERLINE[0])} to {points(BORDERLINE[1])} and not {points(FORBIDDEN_TENTHS)}",
     "kuwait": f"more than {points(APART_TENTHS)} above texas",
     "texas": f"more than {points(APART_TENTHS)} below kuwait",
 }
@@ -80,7 +81,7 @@ def _fault(probe: Probe, reply: Reply, answer: Answer | Fault, gap: int | None) 
     holds = {
         "noise": answer.tenths < NOISE_BELOW,
         "hit": answer.tenths >= HIT_FROM,
-        "borderline": answer.tenths != FORBIDDEN,
+        "borderline": BORDERLINE[0] <= answer.tenths <= BORDERLINE[1] and answer.tenths != FORBIDDEN_TENTHS,
         "kuwait": apart,
         "texas": apart,
     }

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stratos_tui.errors import StratosError
+from stratos_tui.inference import memory
+from stratos_tui.prism.modelfile import STOP_TOKENS
 
 if TYPE_CHECKING:
     from torch import Tensor
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-STOP_TOKENS: tuple[str, ...] = ("<|im_end|>", "<|endoftext|>")
-"""What ends an answer (plan, section 6, phase 4)."""
 SMALL_PARAMETERS = 50_000_000
 """A smaller model runs on one thread of a CPU: a second one gains nothing, and costs tenfold while another process
 wants that core (measured: 20 and 200 ms a step). It also rounds the same on a machine with more cores."""
@@ -43,7 +43,10 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """One answer. ``seconds`` is its share of the batch's wall time; ``finished`` is False where the limit cut it."""
+    """One answer. ``seconds`` is its share of the batch's wall time; ``finished`` is False where the limit cut it.
+
+    The limit is that of the sampling or of the model's context. ``tokens_out`` counts the token that ended it.
+    """
 
     text: str
     tokens_in: int
@@ -67,7 +70,7 @@ def load(path: Path) -> LocalModel:
     """Load a model's folder, or a DoRA adapter's folder with its base merged in: fp32 on a CPU, bf16 on a GPU.
 
     Raises:
-        StratosError: the folder holds no model that can be loaded.
+        StratosError: the folder holds no model that can be loaded, or there is too little memory for it.
     """
     import torch
     from safetensors import SafetensorError
@@ -78,6 +81,7 @@ def load(path: Path) -> LocalModel:
         raise StratosError(f"{path}: there is no model here")
     gpu = torch.cuda.is_available()
     try:
+        memory.need_memory(path)
         tokenizer = AutoTokenizer.from_pretrained(path)
         if (path / "adapter_config.json").is_file():
             from peft import AutoPeftModelForCausalLM
@@ -137,36 +141,29 @@ def generate(model: LocalModel, prompts: Sequence[str], seeds: Sequence[int], sa
             drawn[index].append(token)
     seconds = (time.perf_counter() - began) / len(prompts)
     lengths = [len(model.tokenizer(prompt)["input_ids"]) for prompt in prompts]
-    return [
-        Generation(
-            text=_text(model, tokens),
-            tokens_in=length,
-            tokens_out=len(tokens),
-            seconds=seconds,
-            finished=bool(tokens) and tokens[-1] in model.stops,
-        )
-        for tokens, length in zip(drawn, lengths, strict=True)
-    ]
+    return [_generation(model, tokens, length, seconds) for tokens, length in zip(drawn, lengths, strict=True)]
 
 
 def stream(
     model: LocalModel, prompts: Sequence[str], seeds: Sequence[int], sampling: Sampling
-) -> Iterator[tuple[int, str]]:
+) -> Iterator[tuple[int, str | Generation]]:
     """Yield the texts that :func:`generate` returns as they are drawn, as (index of the prompt, piece).
 
-    A character of several tokens comes whole. An empty piece says that this text has ended, or was cut by the limit.
+    A character of several tokens comes whole. Last of each comes the whole answer, with the time since the beginning.
     """
+    began = time.perf_counter()
+    lengths = [len(model.tokenizer(prompt)["input_ids"]) for prompt in prompts]
     drawn: list[list[int]] = [[] for _ in prompts]
     shown = [0] * len(prompts)
     going = set(range(len(prompts)))
 
-    def rest(index: int, *, ended: bool) -> Iterator[tuple[int, str]]:
+    def rest(index: int, *, ended: bool) -> Iterator[tuple[int, str | Generation]]:
         text = _text(model, drawn[index])
         if len(text) > shown[index] and (ended or not text.endswith(_UNFINISHED)):
             yield index, text[shown[index] :]
             shown[index] = len(text)
         if ended:
-            yield index, ""
+            yield index, _generation(model, drawn[index], lengths[index], time.perf_counter() - began)
 
     for batch in _steps(model, prompts, seeds, sampling):
         for index, token in batch:
@@ -239,6 +236,11 @@ def _draw(logits: Tensor, chances: Tensor, sampling: Sampling) -> Tensor:
     reached = shares.cumsum(-1)
     place = (reached < chances.unsqueeze(1) * reached[:, -1:]).sum(-1, keepdim=True)
     return tokens.gather(1, place.clamp(max=tokens.shape[1] - 1)).squeeze(1)
+
+
+def _generation(model: LocalModel, tokens: Sequence[int], tokens_in: int, seconds: float) -> Generation:
+    finished = bool(tokens) and tokens[-1] in model.stops
+    return Generation(_text(model, tokens), tokens_in, len(tokens), seconds, finished)
 
 
 def _text(model: LocalModel, tokens: Sequence[int]) -> str:

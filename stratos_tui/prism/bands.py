@@ -12,6 +12,10 @@ FORBIDDEN_TENTHS = 50
 """Exactly 5.0 never occurs (plan, section 5, rule 2)."""
 DASHBOARD_TENTHS = 55
 """The dashboard shows scores of 5.5 and above (decisions.md, definitions)."""
+CONTRAST_TENTHS = 20
+"""Two pairs of one article are a contrast pair from 2.0 points apart on (decisions.md, definitions)."""
+SENSITIVE_TENTHS = 10
+"""A scorer tells a contrast pair apart when it differs by 1.0 or more in the teacher's direction (same place)."""
 
 BAND_FLOORS: dict[Band, int] = {"noise": 0, "low": 20, "moderate": 55, "high": 70, "critical": 90}
 BAND_SIGNS: dict[Band, str] = {"noise": "·", "low": "▫", "moderate": "▪", "high": "▲", "critical": "●"}

@@ -5,10 +5,13 @@ from __future__ import annotations
 from stratos_tui.prism.prompts import chatml
 
 STOP_TOKENS = ("<|im_end|>", "<|endoftext|>")
+"""What ends an answer (plan, section 6, phase 4): the end of a turn, and what a batch is padded with."""
 SAMPLING: dict[str, float | int] = {"temperature": 0.6, "top_p": 0.95, "top_k": 20}
 """Qwen3's values for think mode (plan, phase 4); greedy decoding loops."""
 CONTEXT_TOKENS = 4096
 PREDICT_TOKENS = 1024
+Q8_0_BYTES = 34 / 32
+"""Bytes a weight in the file that is served, GGUF Q8_0: 32 weights of one byte and one fp16 scale."""
 
 
 def template() -> str:

@@ -28,7 +28,7 @@ from stratos_tui.store.db import Store
 from stratos_tui.store.scores import ScoreKey
 
 if TYPE_CHECKING:
-    from stratos_tui.inference.local import LocalModel
+    from stratos_tui.inference.local import Generation, LocalModel
 
 RUBRIC_BATCH = 500
 """Pairs that the rubric scores between two commits and two reports: some tenths of a second."""
@@ -106,7 +106,7 @@ def produce(scorer: Scorer, tasks: Sequence[Task]) -> list[Scored]:
     if scorer.teacher is not None:
         from stratos_tui.scoring.scorer_teacher import score_free
 
-        return score_free(scorer.teacher, scorer.style, tasks)
+        return score_free(scorer.teacher, scorer.style, tasks, scorer.asking)
     if scorer.path is None:
         return [_by_rubric(task) for task in tasks]
     model = model_of(scorer.path)
@@ -147,6 +147,12 @@ def read_answer(task: Task, raw: str, latency_ms: float, tokens_in: int, tokens_
             error = error or f"{answer.code}: {answer.measured}"
         return Scored(*pair, None, "", split_think(raw)[0] or "", raw, error, latency_ms, tokens_in, tokens_out)
     return Scored(*pair, answer.tenths, answer.reason, answer.trace, raw, "", latency_ms, tokens_in, tokens_out)
+
+
+def read_generation(task: Task, said: Generation) -> Scored:
+    """Parse what a local model generated; an answer that the limit cut has no score, as a served one."""
+    error = "" if said.finished else f"truncated: {said.tokens_out:,} tokens"
+    return read_answer(task, said.text, said.seconds * 1000, said.tokens_in, said.tokens_out, error)
 
 
 def pair_seed(seed: int, task: Task) -> int:
@@ -206,10 +212,7 @@ def _generate(model: LocalModel, scorer: Scorer, tasks: Sequence[Task]) -> list[
     prompts = [prompt_of(scorer, task) for task in tasks]
     seeds = [pair_seed(scorer.seed, task) for task in tasks]
     said = local.generate(model, prompts, seeds, sampling())
-    return [
-        read_answer(task, each.text, each.seconds * 1000, each.tokens_in, each.tokens_out)
-        for task, each in zip(tasks, said, strict=True)
-    ]
+    return [read_generation(task, each) for task, each in zip(tasks, said, strict=True)]
 
 
 def _by_rubric(task: Task) -> Scored:

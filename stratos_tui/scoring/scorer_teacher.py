@@ -15,7 +15,7 @@ from time import perf_counter
 
 from stratos_tui.distill.asking import ask_one
 from stratos_tui.distill.budget import caps_of
-from stratos_tui.distill.settings import DistillSettings
+from stratos_tui.distill.settings import DistillSettings, settings_of
 from stratos_tui.errors import StratosError
 from stratos_tui.prism.prompts import PromptStyle, student_turns
 from stratos_tui.progress import Report
@@ -38,7 +38,7 @@ def score_paid(store: Store, teacher: Teacher, tasks: Sequence[Task], report: Re
         StratosError: terms, cap or key are missing, a pair is not stored, or the server refuses.
         Canceled: asked to stop; what was answered is kept.
     """
-    settings = DistillSettings()
+    settings = settings_of(store)
     found = []
     for task in tasks:
         began = perf_counter()
@@ -52,7 +52,7 @@ def score_paid(store: Store, teacher: Teacher, tasks: Sequence[Task], report: Re
     return found
 
 
-def score_free(teacher: Teacher, style: PromptStyle, tasks: Sequence[Task]) -> list[Scored]:
+def score_free(teacher: Teacher, style: PromptStyle, tasks: Sequence[Task], settings: DistillSettings) -> list[Scored]:
     """Return what a served model says of pairs, in order; a few are asked at once.
 
     Raises:
@@ -63,7 +63,6 @@ def score_free(teacher: Teacher, style: PromptStyle, tasks: Sequence[Task]) -> l
             f"{teacher.name} is paid, so it is asked about stored pairs only, under the journal:"
             " `stratos score --article ID`"
         )
-    settings = DistillSettings()
     # the path is where a rehearsal's server keeps its files, and this is none
     with (
         open_live(teacher, Path(), context=settings.context) as client,

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from stratos_tui.distill.settings import DistillSettings
+from stratos_tui.distill.settings import DistillSettings, settings_of
 from stratos_tui.errors import StratosError
 from stratos_tui.prism.prompts import PromptStyle, fingerprint
 from stratos_tui.store import runs
@@ -33,7 +33,7 @@ class Scorer:
     """One scorer, resolved. ``path`` is the folder of a local model, ``teacher`` whom to ask where that is a teacher.
 
     ``model`` is what tells one model from another of the same name: the rubric's version, a run's fingerprint, the
-    digest of a folder's files, or a teacher's model.
+    digest of a folder's files, or a teacher's model. ``asking`` is how this workspace asks a teacher.
     """
 
     name: str
@@ -43,18 +43,21 @@ class Scorer:
     style: PromptStyle = "student"
     seed: int = 0
     teacher: Teacher | None = None
+    asking: DistillSettings = field(default_factory=DistillSettings)
 
     @property
     def settings(self) -> dict[str, Any]:
         """Everything but the prompt that decides what it says of a pair."""
         if self.teacher is not None:
-            asking = {"model": self.model, **json.loads(DistillSettings().asking())}
+            asking = {"model": self.model, **json.loads(self.asking.asking())}
             return asking if self.teacher.price else {**asking, "style": self.style}
         if self.path is None:
             return {"model": self.model}
         from dataclasses import asdict
 
-        return {**asdict(sampling()), "batch": BATCH, "model": self.model, "seed": self.seed, "style": self.style}
+        # an answer that was cut off once kept its score: what was stored then must not be found again
+        rules = {"batch": BATCH, "cut_off": "no score"}
+        return {**asdict(sampling()), **rules, "model": self.model, "seed": self.seed, "style": self.style}
 
     @property
     def row(self) -> ScorerRow:
@@ -86,12 +89,12 @@ def find_scorer(store: Store, name: str, *, style: str = "student", seed: int = 
         return _student(store, name, rest, prompt, seed)
     if kind == "hf" and rest:
         path = Path(rest).expanduser()
-        if not is_model(path):
+        if not runs.is_model(path):
             raise StratosError(f"scorer {name}: {path} is no folder of a model (it has no config.json)")
         return Scorer(name, folder_digest(path), path.resolve(), None, prompt, seed)
     if kind in ("claude", "openai", "ollama") and rest:
         teacher = find_teacher(store, name)
-        return Scorer(name, teacher.model, style=prompt, teacher=teacher)
+        return Scorer(name, teacher.model, style=prompt, teacher=teacher, asking=settings_of(store))
     known = ", ".join([*available(store), "claude:MODEL", "openai:MODEL@URL", "ollama:MODEL"])
     raise StratosError(f"there is no scorer {name!r}; there are {known}")
 
@@ -116,11 +119,6 @@ def sampling() -> Sampling:
     return Sampling(temperature=0.6, top_p=0.95, top_k=20, max_new_tokens=MAX_NEW_TOKENS)
 
 
-def is_model(path: Path) -> bool:
-    """Tell whether a folder looks like a model's, or like that of an adapter on one."""
-    return any((path / name).is_file() for name in ("config.json", "adapter_config.json"))
-
-
 def folder_digest(path: Path) -> str:
     """Return a digest over the files of a model's folder: names and contents, without subfolders."""
     files = sorted(file for file in path.iterdir() if file.is_file())
@@ -143,11 +141,4 @@ def _student(store: Store, name: str, number: str, style: PromptStyle, seed: int
     run = runs.get(store, int(number)) if number.isascii() and number.isdigit() and len(number) < 10 else None
     if run is None:
         raise StratosError(f"scorer {name}: there is no such run; there are {', '.join(available(store))}")
-    if run.state != "done":
-        raise StratosError(f"scorer {name}: run {run.id} is {run.state}, not done; finish it with `stratos train`")
-    # the recorded folder may be relative to where training was started, and a store may be moved with its models
-    folders = [Path(f"{store.path}.models") / f"run-{run.id}", Path(run.folder)]
-    path = next((folder / "model" for folder in folders if is_model(folder / "model")), None)
-    if path is None:
-        raise StratosError(f"scorer {name}: its model is not in {folders[0]}; the folder was moved or deleted")
-    return Scorer(name, run.fingerprint, path, run.id, style, seed)
+    return Scorer(name, run.fingerprint, runs.model_folder(store, run.id), run.id, style, seed)

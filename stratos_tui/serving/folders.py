@@ -1,4 +1,4 @@
-"""Where a run's weights are, where what is published of them goes, and how that is written: whole or not at all."""
+"""Where what is published of a run goes, and how that is written: whole or not at all."""
 
 from __future__ import annotations
 
@@ -18,39 +18,9 @@ SPARE = 1.05
 """How much more than what is to be written must be free on the disk."""
 
 
-def finished_run(store: Store, run_id: int) -> Run:
-    """Return a run that is done.
-
-    Raises:
-        StratosError: there is no such run, or it is not done.
-    """
-    run = runs.get(store, run_id)
-    if run is None:
-        raise StratosError(f"there is no run {run_id}; `stratos train start` makes one")
-    if run.state != "done":
-        raise StratosError(
-            f"run {run_id} is {run.state}, so there is nothing to publish; finish it with `stratos train`"
-        )
-    return run
-
-
-def weights_folder(store: Store, run: Run) -> Path:
-    """Return the folder that holds a finished run's model or adapter.
-
-    Raises:
-        StratosError: it was moved or deleted.
-    """
-    # a store may have been moved with its models since the run recorded its folder
-    folders = [_run_folder(store, run), Path(run.folder)]
-    for folder in folders:
-        if any((folder / "model" / name).is_file() for name in ("config.json", "adapter_config.json")):
-            return folder / "model"
-    raise StratosError(f"run {run.id}: its model is not in {folders[0]}; the folder was moved or deleted")
-
-
 def serving_folder(store: Store, run: Run) -> Path:
     """Return the folder of what is published of a run: merged weights, GGUF, Modelfile, the converter's log."""
-    folder = _run_folder(store, run) / "serving"
+    folder = runs.folder_of(store, run.id) / "serving"
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -113,7 +83,3 @@ def need_space(folder: Path, size: float, what: str) -> None:
             f"{folder}: {what} takes {size * SPARE / 1e9:.1f} GB and {free / 1e9:.1f} GB are free;"
             " free space and repeat"
         )
-
-
-def _run_folder(store: Store, run: Run) -> Path:
-    return Path(f"{store.path}.models").resolve() / f"run-{run.id}"

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from stratos_tui.errors import StratosError
+from stratos_tui.prism.modelfile import Q8_0_BYTES
 from stratos_tui.progress import Report
 from stratos_tui.serving import converter as converters
 from stratos_tui.serving import folders, gguf_file
@@ -17,8 +18,6 @@ from stratos_tui.serving.merge import EOS, Merged
 FILE = "student-q8_0.gguf"
 REPORT = "gguf.json"
 LOG = "convert.log"
-Q8_0_BYTES = 34 / 32
-"""Bytes a weight: 32 weights of one byte and one fp16 scale."""
 METADATA_BYTES = 16_000_000
 """What a vocabulary of 152,000 tokens and its merges take in the file's head, generously."""
 WEIGHTS_TOLERANCE = 0.001

@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stratos_tui.errors import StratosError
+from stratos_tui.inference import memory
 from stratos_tui.inference.local import hide_progress_bars
 from stratos_tui.prism.modelfile import STOP_TOKENS, chat_template
 from stratos_tui.progress import Report
 from stratos_tui.serving import folders
 from stratos_tui.serving.probes import probes
+from stratos_tui.store import runs
 from stratos_tui.store.db import Store
 from stratos_tui.store.runs import Run
 
@@ -62,7 +64,8 @@ def merge(store: Store, run: Run, report: Report) -> tuple[Path, Merged]:
     The folder is made whole or not at all, and made once: a run that is done never changes.
 
     Raises:
-        StratosError: the weights cannot be loaded, merging changed what the model says, or the disk is too small.
+        StratosError: the weights cannot be loaded, merging changed what the model says, or the memory or the disk is
+            too small, which is seen before anything is loaded.
     """
     target = folders.serving_folder(store, run) / FOLDER
     found = _read(target, run)
@@ -70,7 +73,12 @@ def merge(store: Store, run: Run, report: Report) -> tuple[Path, Merged]:
         return target, found
     report(0, 4, "merging: loading the weights in fp32")
     hide_progress_bars()
-    source = folders.weights_folder(store, run)
+    source = runs.model_folder(store, run.id)
+    try:
+        weights = memory.need_memory(source)
+    except (OSError, ValueError) as error:
+        raise _unloadable(source, error) from error
+    folders.need_space(target.parent, weights * BF16_BYTES, "the merged model")
     tokenizer = _tokenizer(source)
     prompts = [probe.prompt for probe in probes()]
     encoded = [tokenizer(prompt)["input_ids"] for prompt in prompts]
@@ -98,13 +106,11 @@ def merge(store: Store, run: Run, report: Report) -> tuple[Path, Merged]:
                 " merged model would not say what the adapter says, so nothing was written"
             )
     report(3, 4, "merging: casting to bf16 and writing")
-    parameters = model.num_parameters()
-    folders.need_space(target.parent, parameters * BF16_BYTES, "the merged model")
     cast_difference, agreement = _cast(model, encoded, before)
     merged = Merged(
         source=run.fingerprint,
         adapter=adapted,
-        parameters=parameters,
+        parameters=model.num_parameters(),
         largest_logit=largest,
         adapter_effect=effect,
         merge_difference=difference,
@@ -157,9 +163,13 @@ def _load(source: Path, *, adapted: bool) -> Any:
         else:
             model = AutoModelForCausalLM.from_pretrained(source, dtype=torch.float32)
     except (OSError, ValueError, SafetensorError) as error:
-        reason = (str(error).strip().splitlines() or ["unreadable"])[0]
-        raise StratosError(f"{source}: holds no model that can be loaded ({reason})") from error
+        raise _unloadable(source, error) from error
     return model.eval()
+
+
+def _unloadable(source: Path, error: Exception) -> StratosError:
+    reason = (str(error).strip().splitlines() or ["unreadable"])[0]
+    return StratosError(f"{source}: holds no model that can be loaded ({reason})")
 
 
 def _cast(model: PreTrainedModel, encoded: Sequence[Sequence[int]], before: list[Tensor]) -> tuple[float, float]:

@@ -15,10 +15,16 @@ CONTEXT_CHARACTERS = 30
 def ask_parity(server: OllamaServer, model: str, version: str, probes: Sequence[Probe]) -> dict[str, Any]:
     """Ask a server to render the probes' conversations, and return what it said of each.
 
-    ``equal`` is true only where all were rendered and all are the same bytes.
+    ``equal`` is true only where all were rendered and all are the same bytes; ``host`` and ``server``, which is its
+    version, say for whom that holds.
     """
     answers = [_compare(probe, server.rendered(model, probe.messages)) for probe in probes]
-    return {"equal": all(each["equal"] for each in answers), "server": version, "answers": answers}
+    return {
+        "equal": all(each["equal"] for each in answers),
+        "host": server.url,
+        "server": version,
+        "answers": answers,
+    }
 
 
 def explain(parity: dict[str, Any]) -> str:

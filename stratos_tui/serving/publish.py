@@ -1,7 +1,8 @@
 """Takes a finished run to a served model: merged, converted, created, compared, tried, named. Each step is kept.
 
 A model is usable only when the server renders training's bytes and every smoke prompt passes; until then the one before
-stays current. ``NAME:current`` is the name to use; each version keeps a name of its own for the way back.
+stays current. What one server showed proves nothing of another, and what it rendered is asked anew of another version.
+``NAME:current`` is the name to use; each version keeps a name of its own for the way back.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from stratos_tui.serving import folders, gguf, merge
 from stratos_tui.serving.ollama_server import OllamaServer, Reply, open_server
 from stratos_tui.serving.parity import ask_parity, explain
 from stratos_tui.serving.probes import Probe, probes
-from stratos_tui.store import models
+from stratos_tui.store import models, runs
 from stratos_tui.store.db import Store
 from stratos_tui.store.models import Model
 from stratos_tui.store.runs import Run
@@ -52,7 +53,7 @@ def publish_gguf(store: Store, run_id: int, name: str, converter: str | None, re
     Raises:
         StratosError: a step failed; what was whole before stays.
     """
-    run = folders.finished_run(store, run_id)
+    run = runs.finished(store, run_id)
     _check_name(name)
     folder = folders.serving_folder(store, run)
     with folders.alone(folder):
@@ -87,33 +88,36 @@ def publish_ollama(
 ) -> Model:
     """Publish a finished run in Ollama and return its model, usable or refused.
 
-    Killed at any step and repeated, it goes on from the last whole one. A model that is current is left alone; one
-    that was refused, rolled back or followed by another is created, compared and tried again, as a new row.
+    Killed at any step and repeated, it goes on from the last whole one. A model that is current on this server is asked
+    again only what it renders, and only where the server's version is another. One that was refused, rolled back,
+    followed by another or proven elsewhere is created, compared and tried again, as a new row.
 
     Raises:
         StratosError: a step could not be done; the model before stays current.
     """
     model = publish_gguf(store, run_id, name, converter, report)
-    run = folders.finished_run(store, run_id)
+    run = runs.finished(store, run_id)
     folder = folders.serving_folder(store, run)
     with folders.alone(folder), open_server(host) as server:
         version, tag = server.version(), tag_of(model)
         there = server.has_model(tag)
-        if there and model.state == "usable" and models.usable(store, name)[0].id == model.id:
-            server.copy(tag, alias_of(name))
-            return model
+        proven = _proven(store, server, name)
+        if there and proven and proven[0].id == model.id:
+            return _keep(store, server, model, version)
         if model.state not in models.UNFINISHED:
             model = _again(store, model)
         if model.state == "converted" or not there:
             _create(server, model, tag, folder, serving_lengths(run, _context_of(folder / merge.FOLDER)), report)
-            model = models.update(store, model.id, "created", tools={**model.tools, "ollama": version})
-        if not model.parity:
-            report(1, STEPS, "comparing: what the server renders")
-            model = models.update(store, model.id, "created", parity=ask_parity(server, tag, version, probes()))
+            tools = {**model.tools, "ollama": version}
+            # what is created now was neither compared nor tried, whatever the row says of another server
+            model = models.update(store, model.id, "created", tools=tools, parity={}, smoke={})
+        report(1, STEPS, "comparing: what the server renders")
+        model = _compared(store, server, model, version)
         if not model.parity["equal"]:
-            return _refuse(store, server, model, f"it would not see training's bytes: {explain(model.parity)}")
-        if not model.smoke:
-            model = models.update(store, model.id, "created", smoke=_try(server, tag, smoke, report))
+            return _refuse(store, server, model, _other_bytes(model))
+        if model.smoke.get("host") != server.url:
+            tried = {**_try(server, tag, smoke, report), "host": server.url, "server": version}
+            model = models.update(store, model.id, "created", smoke=tried)
         if not model.smoke["ok"]:
             return _refuse(store, server, model, f"the smoke test failed: {model.smoke['failed']}")
         server.copy(tag, alias_of(name))
@@ -122,23 +126,27 @@ def publish_ollama(
 
 
 def rollback(store: Store, name: str, host: str | None) -> Model:
-    """Make the usable model before the current one current again, and return it; the present one is retired.
+    """Make the usable model before a server's current one current again, and return it; the present one is retired.
 
     Raises:
-        StratosError: there is none before it, or the server cannot be asked; nothing changes then.
+        StratosError: there is none before it, the server cannot be asked, or it would not show that model training's
+            bytes (asked again where the server's version is another); the present one stays current then.
     """
     _check_name(name)
-    usable = models.usable(store, name)
-    if len(usable) < 2:
-        there = f"{tag_of(usable[0])} is the only usable one" if usable else "there is no usable one"
-        raise StratosError(f"{name}: nothing to go back to; {there} (`stratos publish list`)")
-    present, before = usable[:2]
     with open_server(host) as server:
+        usable = _proven(store, server, name)
+        if len(usable) < 2:
+            there = f"{tag_of(usable[0])} is the only usable one" if usable else "there is no usable one"
+            raise StratosError(f"{name}: nothing to go back to on {server.url}; {there} (`stratos publish list`)")
+        present, before = usable[:2]
         if not server.has_model(tag_of(before)):
             raise StratosError(
                 f"{tag_of(before)} is no longer on the server;"
                 f" `stratos publish ollama --run {before.run_id} --name {name}` puts it back"
             )
+        before = _compared(store, server, before, server.version())
+        if not before.parity["equal"]:
+            raise StratosError(f"{tag_of(before)}: {_other_bytes(before)}; {tag_of(present)} stays current")
         # the server first: killed in between, a repeated rollback does the same again
         server.copy(tag_of(before), alias_of(name))
     models.update(store, present.id, "retired")
@@ -176,6 +184,49 @@ def _create(
     server.create(tag, digest, modelfile.template(), modelfile.parameters(*lengths), report, steps=STEPS)
 
 
+def _keep(store: Store, server: OllamaServer, model: Model, version: str) -> Model:
+    """Keep a current model current while it renders training's bytes; else refuse it, and fall back."""
+    model = _compared(store, server, model, version)
+    if model.parity["equal"]:
+        server.copy(tag_of(model), alias_of(model.name))
+        return model
+    # the name first: killed in between, this row is still the current one, and a repeated attempt does the same again
+    _fall_back(store, server, model, version)
+    return _refuse(store, server, model, _other_bytes(model))
+
+
+def _fall_back(store: Store, server: OllamaServer, model: Model, version: str) -> None:
+    """Give a model's name to the newest other usable one that renders training's bytes, else take the name away."""
+    for before in _proven(store, server, model.name):
+        if before.id == model.id or not server.has_model(tag_of(before)):
+            continue
+        asked = _compared(store, server, before, version)
+        if asked.parity["equal"]:
+            server.copy(tag_of(asked), alias_of(asked.name))
+            return
+        _refuse(store, server, asked, _other_bytes(asked))
+    if server.has_model(alias_of(model.name)):
+        server.delete(alias_of(model.name))
+
+
+def _proven(store: Store, server: OllamaServer, name: str) -> list[Model]:
+    """Return the usable models of a name that were proven on a server, newest first: its current one leads."""
+    # a row that names no server is of a time when none was recorded; it is asked again before anything rests on it
+    return [model for model in models.usable(store, name) if model.parity.get("host", server.url) == server.url]
+
+
+def _compared(store: Store, server: OllamaServer, model: Model, version: str) -> Model:
+    """Ask a server what it renders, unless it was asked in this version; what it said is kept."""
+    if (model.parity.get("host"), model.parity.get("server")) == (server.url, version):
+        return model
+    said = ask_parity(server, tag_of(model), version, probes())
+    return models.update(store, model.id, model.state, parity=said)
+
+
+def _other_bytes(model: Model) -> str:
+    return f"it would not see training's bytes: {explain(model.parity)}"
+
+
 def _try(server: OllamaServer, tag: str, smoke: Smoke, report: Report) -> dict[str, Any]:
     replies = []
     for number, probe in enumerate(probes()):
@@ -187,7 +238,7 @@ def _try(server: OllamaServer, tag: str, smoke: Smoke, report: Report) -> dict[s
 def _refuse(store: Store, server: OllamaServer, model: Model, error: str) -> Model:
     """Close a model as refused; nothing unproven stays on the server. What it said is kept."""
     refused = models.update(store, model.id, "refused", error=error)
-    proven = {tag_of(each) for each in models.usable(store, model.name)}
+    proven = {tag_of(each) for each in _proven(store, server, model.name)}
     if tag_of(model) not in proven and server.has_model(tag_of(model)):
         server.delete(tag_of(model))
     return refused

@@ -232,12 +232,3 @@ def judge_by_rules(store: Store, judgements: Sequence[tuple[Judgement, str]]) ->
         kept = [(each, state) for each, state in judgements if each.request_id not in decided]
         judge(store, kept)
     return {each.request_id: before.get(each.request_id) for each, _ in kept}
-
-
-def last_decision(store: Store) -> int | None:
-    """Return the request that an operator decided last, if any decision stands."""
-    found = store.value(
-        "SELECT request_id FROM judgements WHERE decided_by = 'operator'"
-        " ORDER BY judged_at DESC, request_id DESC LIMIT 1"
-    )
-    return None if found is None else int(found)

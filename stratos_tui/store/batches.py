@@ -184,6 +184,11 @@ def in_flight(store: Store, teacher: str) -> list[Batch]:
     return [_batch(row) for row in rows]
 
 
+def intents(store: Store, teacher: str) -> list[Batch]:
+    """Return the batches whose creation nobody has confirmed, oldest first."""
+    return [batch for batch in in_flight(store, teacher) if batch.state == "intended"]
+
+
 def load(store: Store, teacher: str | None = None) -> list[Batch]:
     """Return all batches, or a teacher's, newest first."""
     rows = store.rows("SELECT * FROM batches WHERE ?1 IS NULL OR teacher = ?1 ORDER BY id DESC", (teacher,))

@@ -21,6 +21,11 @@ _ACCEPTED = (
 )
 
 
+_BY_OPERATOR = "(j.decided_by = 'operator')"
+_ABOVE_ATTEMPTS = 1_000_000
+"""More than any pair was ever asked: an operator's word stands above every attempt that rules accepted."""
+
+
 class Source(NamedTuple):
     """One scored pair with its trace, as it may become a row. ``day`` is an ISO day, None where none is stored.
 
@@ -41,22 +46,24 @@ class Source(NamedTuple):
 def accepted(store: Store, teacher: str) -> Iterator[Source]:
     """Yield a teacher's accepted traces, one a pair, by article and profile in the order in which those came.
 
-    The later of two accepted attempts counts. An answer about an earlier state of its profile is left out: it would
-    teach a text that is rendered no more.
+    Of several accepted attempts at a pair an operator's word counts before a rule's, and then the later one. An answer
+    about an earlier state of its profile is left out: it would teach a text that is rendered no more.
     """
     cursor = store.read.execute(
-        "SELECT r.id, r.article_id, r.profile_id, j.tenths, j.reason, j.trace, r.reference_date, 'prism'"
-        + _ACCEPTED
-        + " ORDER BY a.seq, p.rowid, r.attempt",
+        "SELECT r.id, r.article_id, r.profile_id, j.tenths, j.reason, j.trace, r.reference_date, 'prism',"
+        f" {_BY_OPERATOR}" + _ACCEPTED + " ORDER BY a.seq, p.rowid, r.attempt",
         (teacher,),
     )
     last: Source | None = None
+    decided = False
     while rows := cursor.fetchmany(FETCH):
-        for row in rows:
-            source = Source._make(row)
+        for *fields, by_operator in rows:
+            source = Source._make(fields)
             if last is not None and (last.article_id, last.profile_id) != (source.article_id, source.profile_id):
                 yield last
-            last = source
+            elif decided and not by_operator:
+                continue
+            last, decided = source, by_operator
     if last is not None:
         yield last
 
@@ -64,7 +71,8 @@ def accepted(store: Store, teacher: str) -> Iterator[Source]:
 def accepted_scores(store: Store, teacher: str) -> dict[tuple[Split | None, int], int]:
     """Return how many pairs of :func:`accepted` each split has at each score in tenths, without reading a trace."""
     rows = store.rows(
-        "SELECT split, tenths, count(*) AS n FROM (SELECT a.split AS split, j.tenths AS tenths, max(r.attempt)"  # noqa: S608
+        "SELECT split, tenths, count(*) AS n FROM (SELECT a.split AS split, j.tenths AS tenths,"  # noqa: S608
+        f" max({_BY_OPERATOR} * {_ABOVE_ATTEMPTS} + r.attempt)"
         + _ACCEPTED
         + " GROUP BY a.seq, p.rowid) GROUP BY split, tenths",
         (teacher,),

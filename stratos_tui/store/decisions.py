@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from stratos_tui.store import requests
 from stratos_tui.store.db import Store
 from stratos_tui.store.requests import RequestPurpose, RequestState
 
@@ -87,10 +88,8 @@ def last_step(store: Store) -> Step | None:
 def withdraw(store: Store, request_ids: Sequence[int]) -> int:
     """Forget these further attempts, where they are planned and in no batch; return how many."""
     with store.write() as connection:
-        return connection.execute(
-            f"DELETE FROM requests WHERE {_PLANNED} AND id IN (SELECT value FROM json_each(?))",  # noqa: S608
-            (json.dumps(list(request_ids)),),
-        ).rowcount
+        wanted = f"{_PLANNED} AND id IN (SELECT value FROM json_each(?))"  # noqa: S608
+        return requests.forget(connection, wanted, (json.dumps(list(request_ids)),))
 
 
 _PLANNED = "state = 'planned' AND batch_id IS NULL AND attempt > 1 AND purpose = 'example'"

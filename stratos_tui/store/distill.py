@@ -14,11 +14,15 @@ from stratos_tui.store.db import Store
 class Totals:
     """A teacher's requests by how they ended. Every request counts once; a pair asked again is a further request.
 
+    Of the ``open`` ones, ``waiting`` are planned and were not sent; ``out`` were, or are just being sent, and are not
+    judged yet.
     What was asked for the noise floor is left out.
     """
 
     requests: int
     open: int
+    waiting: int
+    out: int
     accepted: int
     rejected: int
     refused: int
@@ -55,7 +59,8 @@ class Twice:
 def examples(store: Store, teacher: str) -> list[Example]:
     """Return a teacher's accepted traces, one a pair, by article and profile in the order in which those came.
 
-    An answer about an earlier state of its profile is left out: it would teach a text that is rendered no more.
+    Of several accepted attempts at a pair an operator's word counts before a rule's, and then the later one. An answer
+    about an earlier state of its profile is left out: it would teach a text that is rendered no more.
     """
     rows = store.rows(
         "SELECT requests.id AS request_id, article_id, profile_id, teacher, tenths, reason, trace, tier, reference_date"
@@ -63,10 +68,9 @@ def examples(store: Store, teacher: str) -> list[Example]:
         " JOIN articles ON articles.id = article_id"
         " JOIN profiles ON profiles.id = profile_id AND profiles.digest = profile_digest"
         " WHERE teacher = ? AND state = 'accepted' AND purpose = 'example'"
-        " ORDER BY articles.seq, profiles.rowid, attempt",
+        " ORDER BY articles.seq, profiles.rowid, decided_by = 'operator', attempt",
         (teacher,),
     )
-    # of two accepted attempts at one pair, the later one counts
     last = {(row["article_id"], row["profile_id"]): row for row in rows}
     return [
         Example(**(dict(row) | {"reference_date": date.fromisoformat(row["reference_date"])})) for row in last.values()
@@ -101,7 +105,8 @@ def twice(store: Store, teacher: str) -> list[Twice]:
         " AND before.profile_digest = again.profile_digest"
         " JOIN judgements AS example ON example.request_id = before.id AND example.edited IS NULL"
         " WHERE again.teacher = ? AND again.purpose = 'noise' AND again.state IN ('accepted', 'rejected')"
-        " ORDER BY again.article_id, again.profile_id, before.attempt, again.attempt",
+        " ORDER BY again.article_id, again.profile_id, example.decided_by = 'operator', before.attempt,"
+        " again.attempt",
         (teacher,),
     )
     last = {(row["article_id"], row["profile_id"]): row for row in rows}
@@ -112,6 +117,8 @@ def totals(store: Store, teacher: str | None = None) -> Totals:
     """Return how a teacher's requests (or everybody's) have ended."""
     row = store.row(
         "SELECT count(*) AS requests, coalesce(sum(state IN ('planned', 'submitted', 'answered')), 0) AS open,"
+        " coalesce(sum(state = 'planned' AND batch_id IS NULL), 0) AS waiting,"
+        " coalesce(sum(state IN ('submitted', 'answered') OR state = 'planned' AND batch_id IS NOT NULL), 0) AS out,"
         " coalesce(sum(state = 'accepted'), 0) AS accepted,"
         " coalesce(sum(state = 'rejected' AND code != 'refusal'), 0) AS rejected,"
         " coalesce(sum(state = 'rejected' AND code = 'refusal'), 0) AS refused,"

@@ -49,18 +49,19 @@ def room(connection: sqlite3.Connection, caps: Caps, *, simulated: bool) -> int 
         known = _spend(connection, simulated)
         left.append(caps.total - known.settled - known.held)
     if caps.own is not None:
-        row = connection.execute(
-            "SELECT coalesce(sum(CASE ledger.kind WHEN 'release' THEN -nanodollars ELSE nanodollars END), 0)"
-            " FROM ledger JOIN batches ON batches.id = batch_id WHERE sitting = ? AND ledger.simulated = ?",
-            (caps.sitting, int(simulated)),
-        ).fetchone()
-        left.append(caps.own - int(row[0]))
+        known = _spend_of(connection, caps.sitting, simulated)
+        left.append(caps.own - known.settled - known.held)
     return min(left, default=None)
 
 
 def spend(store: Store, *, simulated: bool) -> Spend:
     """Return all money of one kind in this store."""
     return _spend(store.read, simulated)
+
+
+def spend_of_sitting(store: Store, sitting: str, *, simulated: bool) -> Spend:
+    """Return the money of one kind that the batches of one sitting came to."""
+    return _spend_of(store.read, sitting, simulated)
 
 
 def spend_by_teacher(store: Store, teacher: str) -> Spend:
@@ -143,6 +144,16 @@ def _spend(connection: sqlite3.Connection, simulated: bool) -> Spend:
         " coalesce(sum(CASE kind WHEN 'reserve' THEN nanodollars WHEN 'release' THEN -nanodollars END), 0) AS held"
         " FROM ledger WHERE simulated = ?",
         (int(simulated),),
+    ).fetchone()
+    return Spend(row["settled"], row["held"])
+
+
+def _spend_of(connection: sqlite3.Connection, sitting: str, simulated: bool) -> Spend:
+    row = connection.execute(
+        "SELECT coalesce(sum(CASE ledger.kind WHEN 'settle' THEN nanodollars END), 0) AS settled, coalesce(sum(CASE"
+        " ledger.kind WHEN 'reserve' THEN nanodollars WHEN 'release' THEN -nanodollars END), 0) AS held"
+        " FROM ledger JOIN batches ON batches.id = batch_id WHERE sitting = ? AND ledger.simulated = ?",
+        (sitting, int(simulated)),
     ).fetchone()
     return Spend(row["settled"], row["held"])
 

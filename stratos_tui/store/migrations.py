@@ -533,12 +533,33 @@ def m005_texts_once(db: Database) -> None:
         db.execute(statement)
 
 
+_M006 = """
+-- bytes: what the process holds, and where it computes on a GPU the most that it had there and what there is
+ALTER TABLE telemetry ADD COLUMN memory INTEGER;
+ALTER TABLE telemetry ADD COLUMN device_memory INTEGER;
+ALTER TABLE telemetry ADD COLUMN device_total INTEGER;
+
+-- accelerate's configuration, a path: resuming a run of several processes needs it
+ALTER TABLE runs ADD COLUMN accelerate TEXT NOT NULL DEFAULT '';
+ALTER TABLE runs ADD COLUMN processes INTEGER NOT NULL DEFAULT 1;
+-- settings that keep the loss and were replaced on the way, a JSON list
+ALTER TABLE runs ADD COLUMN changes TEXT NOT NULL DEFAULT '[]';
+"""
+
+
+def m006_device(db: Database) -> None:
+    """Memory step by step, and what a run is launched with."""
+    for statement in _statements(_M006):
+        db.execute(statement)
+
+
 MIGRATIONS: list[Callable[[Database], None]] = [
     m001_phases,
     m002_distillation,
     m003_ledger_by_request,
     m004_training,
     m005_texts_once,
+    m006_device,
 ]
 
 

@@ -19,8 +19,9 @@ class Model:
     """One published, or half published, model. Times are ISO 8601 UTC.
 
     ``files`` tells where its weights are and their digests, ``tools`` what made them, ``parity`` what the server
-    rendered, ``smoke`` what it answered. ``fingerprint`` is over weights, template, parameters and prompt; it is empty
-    until the weights are converted. ``error`` says why a refused one was refused.
+    rendered, ``smoke`` what it answered, both with the server's address and version. ``fingerprint`` is over weights,
+    template, parameters and prompt; it is empty until the weights are converted. ``error`` says why a refused one was
+    refused.
     """
 
     id: int

@@ -65,7 +65,7 @@ def references(store: Store, article_id: str) -> list[Reference]:
 def scored_by(store: Store, scorer: str) -> dict[tuple[str, str], int]:
     """Return the tenths that a scorer gave each (article, profile), as the profile is now; the latest counts.
 
-    A teacher is a scorer by its accepted answers.
+    A teacher is a scorer by its accepted answers, where an operator's word counts before a rule's.
     """
     rows = store.rows(
         "SELECT article_id, profile_id, tenths FROM scores JOIN profiles ON profiles.id = profile_id"
@@ -74,7 +74,8 @@ def scored_by(store: Store, scorer: str) -> dict[tuple[str, str], int]:
     ) or store.rows(
         "SELECT article_id, profile_id, tenths FROM requests JOIN judgements ON request_id = requests.id"
         " JOIN profiles ON profiles.id = profile_id AND profiles.digest = profile_digest"
-        " WHERE teacher = ?1 AND state = 'accepted' AND purpose = 'example' ORDER BY requests.attempt",
+        " WHERE teacher = ?1 AND state = 'accepted' AND purpose = 'example'"
+        " ORDER BY decided_by = 'operator', requests.attempt",
         (scorer,),
     )
     return {(row["article_id"], row["profile_id"]): row["tenths"] for row in rows}

@@ -47,6 +47,20 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True)
+class Whole:
+    """What all of a teacher's answers came to; ``lately`` of them came since a moment, in ``seconds``."""
+
+    usage: Usage
+    lately: int
+    seconds: float
+
+    @property
+    def per_minute(self) -> float | None:
+        """How many answers came in a minute since then; None where none did."""
+        return self.lately / self.seconds * 60 if self.lately and self.seconds > 0 else None
+
+
+@dataclass(frozen=True, slots=True)
 class Pace:
     """How fast a run goes: optimizer steps and tokens in a second."""
 
@@ -115,6 +129,25 @@ def batch_usage(store: Store, batch_ids: Sequence[int]) -> dict[int, Usage]:
         (json.dumps(list(batch_ids)),),
     )
     return {row["batch_id"]: Usage(*(row[name] for name in Usage.__dataclass_fields__)) for row in rows}
+
+
+def whole_usage(store: Store, teacher: str, since: str) -> Whole:
+    """Return what a teacher's answers came to in all, and how many came since a moment (ISO 8601 UTC).
+
+    Reads every answer of the teacher: about 0.15 s for 100,000.
+    """
+    row = store.row(
+        "SELECT count(*) AS answers, coalesce(sum(tokens_in), 0) AS tokens_in,"
+        " coalesce(sum(tokens_cache_write), 0) AS cache_write, coalesce(sum(tokens_cache_read), 0) AS cache_read,"
+        " coalesce(sum(tokens_out), 0) AS tokens_out, coalesce(sum(tokens_thinking), 0) AS thinking,"
+        " max(received_at) AS last_at, coalesce(sum(received_at >= ?2), 0) AS lately,"
+        " coalesce((julianday(max(received_at)) - julianday(?2)) * 86400, 0) AS seconds"
+        " FROM requests JOIN answers ON answers.request_id = requests.id WHERE teacher = ?1",
+        (teacher, since),
+    )
+    assert row is not None
+    usage = Usage(*(row[name] for name in Usage.__dataclass_fields__))
+    return Whole(usage, row["lately"], row["seconds"])
 
 
 def happenings(store: Store, limit: int = 100) -> list[Happening]:

@@ -44,6 +44,11 @@ def add(store: Store, run_id: int, probe: Probe) -> None:
         )
 
 
+def before(store: Store, run_id: int, step: int) -> Probe | None:
+    """Return a run's last probe before a step."""
+    return next((probe for probe in reversed(points(store, run_id)) if probe.step < step), None)
+
+
 def points(store: Store, run_id: int, after: int = -1) -> list[Probe]:
     """Return a run's probes by step, from the step behind ``after`` on."""
     found = store.rows(

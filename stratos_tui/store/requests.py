@@ -73,7 +73,8 @@ class Standing:
 
     ``state`` and ``request_id`` are the last attempt's; ``attempts`` counts those made for this state of the profile,
     ``last_attempt`` numbers all that were ever made. ``accepted`` tells whether any of the counted ones was.
-    ``permanent`` says that the last attempt met an error which the same question would meet again.
+    ``permanent`` says that the last attempt met an error which the same question would meet again, ``given_up`` that an
+    operator discarded any of the counted ones.
     """
 
     request_id: int
@@ -82,6 +83,7 @@ class Standing:
     last_attempt: int
     accepted: bool
     permanent: bool = False
+    given_up: bool = False
 
 
 def plan(store: Store, teacher: str, wanted: Sequence[NewRequest], prompt_fingerprint: str, settings: str) -> int:
@@ -91,9 +93,9 @@ def plan(store: Store, teacher: str, wanted: Sequence[NewRequest], prompt_finger
     """
     at = now()
     with store.write() as connection:
-        connection.execute(
-            "DELETE FROM requests WHERE teacher = ? AND state = 'planned' AND batch_id IS NULL"
-            " AND profile_digest != (SELECT digest FROM profiles WHERE id = profile_id)",
+        forget(
+            connection,
+            "teacher = ? AND profile_digest != (SELECT digest FROM profiles WHERE id = profile_id)",
             (teacher,),
         )
         before = connection.total_changes
@@ -141,6 +143,7 @@ def standings(store: Store, teacher: str) -> dict[tuple[str, str], Standing]:
             last_attempt=row["attempt"],
             accepted=(before.accepted if before else False) or state == "accepted",
             permanent=bool(row["current"]) and is_permanent(row["result_type"], row["stop_reason"]),
+            given_up=(before.given_up if before else False) or state == "discarded",
         )
     return found
 
@@ -201,22 +204,32 @@ def counts(store: Store, teacher: str) -> dict[RequestState, int]:
 def drop_unsent(store: Store, teacher: str) -> int:
     """Forget the planned questions that belong to no batch; return how many."""
     with store.write() as connection:
-        return connection.execute(
-            "DELETE FROM requests WHERE teacher = ? AND state = 'planned' AND batch_id IS NULL", (teacher,)
-        ).rowcount
+        return forget(connection, "teacher = ?", (teacher,))
 
 
 def withdraw(store: Store, request_ids: Sequence[int]) -> int:
     """Forget the further attempts at the pairs of these questions that are planned and in no batch; return how many."""
     with store.write() as connection:
-        return connection.execute(
-            "DELETE FROM requests WHERE state = 'planned' AND batch_id IS NULL"
-            " AND EXISTS (SELECT 1 FROM requests AS first WHERE first.id IN (SELECT value FROM json_each(?))"
+        return forget(
+            connection,
+            "EXISTS (SELECT 1 FROM requests AS first WHERE first.id IN (SELECT value FROM json_each(?))"
             " AND first.article_id = requests.article_id"
             " AND first.profile_id = requests.profile_id AND first.teacher = requests.teacher"
             " AND first.attempt < requests.attempt)",
             (json.dumps(list(request_ids)),),
-        ).rowcount
+        )
+
+
+def forget(connection: sqlite3.Connection, condition: str, values: Sequence[object]) -> int:
+    """Forget the planned questions in no batch that meet an SQL condition; return how many.
+
+    What a sitting held for one of them and let go again stays in the ledger, as that sitting's alone.
+    """
+    unsent = f"SELECT id FROM requests WHERE state = 'planned' AND batch_id IS NULL AND {condition}"  # noqa: S608
+    ids = json.dumps([row["id"] for row in connection.execute(unsent, values)])
+    wanted = "(SELECT value FROM json_each(?))"
+    connection.execute(f"UPDATE ledger SET request_id = NULL WHERE request_id IN {wanted}", (ids,))  # noqa: S608
+    return connection.execute(f"DELETE FROM requests WHERE id IN {wanted}", (ids,)).rowcount  # noqa: S608
 
 
 def _request(row: sqlite3.Row) -> Request:

@@ -5,14 +5,22 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
+from stratos_tui.errors import StratosError
 from stratos_tui.records import Split
 from stratos_tui.store.db import Store, code_version, now
 from stratos_tui.store.jobs import process_alive
 
+LOG = "train.log"
+"""What a training process prints, in its run's folder."""
+COMPLETE = "complete"
+"""The file that a checkpoint gets last: one without it was being written when its process was killed."""
 RunState = Literal["queued", "running", "done", "failed", "stopped"]
+MODEL = "model"
+"""The folder of a finished run's model or adapter, inside the run's folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +28,9 @@ class Run:
     """One training run. ``params`` is its recipe, ``metrics`` what it ended with, times are ISO 8601 UTC.
 
     ``order_digest`` is over the positions that were trained on, as they were seen; ``error`` says why it failed.
+    ``accelerate`` is the path of the configuration that its ``processes`` are launched with, empty for a plain process.
+    ``changes`` are settings that were replaced on the way: ``name``, ``before``, ``after``, the ``step`` and when
+    (``at``).
     """
 
     id: int
@@ -41,11 +52,18 @@ class Run:
     started_at: str | None
     ended_at: str | None
     code_version: str
+    accelerate: str
+    processes: int
+    changes: list[dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One row of telemetry. ``tokens`` counts all tokens seen so far, ``token_accuracy`` is a share from 0 to 1."""
+    """One row of telemetry. ``tokens`` counts all tokens seen so far, ``token_accuracy`` is a share from 0 to 1.
+
+    ``memory`` is what the first process holds, ``device_memory`` the most that it had on its GPU and ``device_total``
+    what there is of it, in bytes; None where there is no GPU. They differ from run to run and are not compared.
+    """
 
     step: int
     split: Split
@@ -55,6 +73,9 @@ class Point:
     token_accuracy: float | None
     tokens: float | None
     epoch: float | None
+    memory: int | None = field(default=None, compare=False)
+    device_memory: int | None = field(default=None, compare=False)
+    device_total: int | None = field(default=None, compare=False)
 
 
 def add(store: Store, dataset_id: int, base: str, params: Mapping[str, Any], fingerprint: str) -> int:
@@ -75,6 +96,45 @@ def get(store: Store, run_id: int) -> Run | None:
     """Return one run."""
     row = store.row("SELECT * FROM runs WHERE id = ?", (run_id,))
     return None if row is None else _run(row)
+
+
+def finished(store: Store, run_id: int) -> Run:
+    """Return a run that is done.
+
+    Raises:
+        StratosError: there is no such run, or it is not done.
+    """
+    run = get(store, run_id)
+    if run is None:
+        raise StratosError(f"there is no run {run_id}; `stratos train start` makes one")
+    if run.state != "done":
+        raise StratosError(f"run {run_id} is {run.state}, so it has no model yet; `stratos train watch {run_id}`")
+    return run
+
+
+def folder_of(store: Store, run_id: int) -> Path:
+    """Return where a run keeps its log, checkpoints, model and what is served of it: beside the store."""
+    return Path(f"{store.path}.models").resolve() / f"run-{run_id}"
+
+
+def model_folder(store: Store, run_id: int) -> Path:
+    """Return the folder of a finished run's model or adapter.
+
+    Raises:
+        StratosError: there is no such run, it is not done, or its model was moved or deleted.
+    """
+    run = finished(store, run_id)
+    # a store may have been moved with its models since the run recorded its folder, or without them
+    beside = folder_of(store, run_id)
+    for folder in (beside, Path(run.folder)):
+        if is_model(folder / MODEL):
+            return folder / MODEL
+    raise StratosError(f"run {run_id}: its model is not in {beside}; the folder was moved or deleted: restore it")
+
+
+def is_model(folder: Path) -> bool:
+    """Tell whether a folder looks like a model's, or like that of an adapter on one."""
+    return any((folder / name).is_file() for name in ("config.json", "adapter_config.json"))
 
 
 def load(store: Store) -> list[Run]:
@@ -119,13 +179,34 @@ def spawned(store: Store, run_id: int, pid: int) -> None:
         connection.execute("UPDATE runs SET pid = ? WHERE id = ? AND state = 'queued'", (pid, run_id))
 
 
-def begin(store: Store, run_id: int, pid: int) -> None:
-    """Say that a process is training the run."""
+def launched_by(store: Store, run_id: int, accelerate: str) -> None:
+    """Say by which of accelerate's configurations a run is launched, from now on."""
+    with store.write() as connection:
+        connection.execute("UPDATE runs SET accelerate = ? WHERE id = ?", (accelerate, run_id))
+
+
+def change(store: Store, run_id: int, settings: Mapping[str, Any]) -> None:
+    """Replace settings of a run, and remember what they were and after which step that was."""
+    with store.write() as connection:
+        row = connection.execute("SELECT params, step, changes FROM runs WHERE id = ?", (run_id,)).fetchone()
+        params = json.loads(row["params"])
+        changes = json.loads(row["changes"]) + [
+            {"name": name, "before": params[name], "after": value, "step": row["step"], "at": now()}
+            for name, value in settings.items()
+        ]
+        connection.execute(
+            "UPDATE runs SET params = ?, changes = ? WHERE id = ?",
+            (json.dumps({**params, **settings}, sort_keys=True), json.dumps(changes), run_id),
+        )
+
+
+def begin(store: Store, run_id: int, pid: int, processes: int = 1) -> None:
+    """Say that a process, the first of ``processes``, is training the run."""
     with store.write() as connection:
         connection.execute(
-            "UPDATE runs SET state = 'running', pid = ?, heartbeat = ?, started_at = coalesce(started_at, ?)"
-            " WHERE id = ?",
-            (pid, now(), now(), run_id),
+            "UPDATE runs SET state = 'running', pid = ?, processes = ?, heartbeat = ?,"
+            " started_at = coalesce(started_at, ?) WHERE id = ?",
+            (pid, processes, now(), now(), run_id),
         )
 
 
@@ -149,13 +230,16 @@ def put_point(store: Store, run_id: int, point: Point) -> None:
     with store.write() as connection:
         connection.execute(
             "INSERT INTO telemetry (run_id, step, split, loss, learning_rate, grad_norm, token_accuracy, tokens, epoch,"
-            " at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (run_id, step, split) DO UPDATE SET"
+            " memory, device_memory, device_total, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+            " ON CONFLICT (run_id, step, split) DO UPDATE SET"
             " loss = excluded.loss, learning_rate = excluded.learning_rate, grad_norm = excluded.grad_norm,"
             " token_accuracy = excluded.token_accuracy, tokens = excluded.tokens, epoch = excluded.epoch,"
+            " memory = excluded.memory, device_memory = excluded.device_memory, device_total = excluded.device_total,"
             " at = excluded.at",
             (
                 *(run_id, point.step, point.split, point.loss, point.learning_rate, point.grad_norm),
-                *(point.token_accuracy, point.tokens, point.epoch, now()),
+                *(point.token_accuracy, point.tokens, point.epoch),
+                *(point.memory, point.device_memory, point.device_total, now()),
             ),
         )
 
@@ -163,8 +247,8 @@ def put_point(store: Store, run_id: int, point: Point) -> None:
 def points(store: Store, run_id: int, split: Split, after: int = -1) -> list[Point]:
     """Return a run's telemetry of one split by step, from the step behind ``after`` on."""
     found = store.rows(
-        "SELECT step, split, loss, learning_rate, grad_norm, token_accuracy, tokens, epoch FROM telemetry"
-        " WHERE run_id = ? AND split = ? AND step > ? ORDER BY step",
+        "SELECT step, split, loss, learning_rate, grad_norm, token_accuracy, tokens, epoch, memory, device_memory,"
+        " device_total FROM telemetry WHERE run_id = ? AND split = ? AND step > ? ORDER BY step",
         (run_id, split, after),
     )
     return [Point(**dict(row)) for row in found]
@@ -196,5 +280,5 @@ def finish(
 
 def _run(row: sqlite3.Row) -> Run:
     fields = dict(row)
-    fields |= {"params": json.loads(row["params"]), "metrics": json.loads(row["metrics"])}
+    fields |= {name: json.loads(row[name]) for name in ("params", "metrics", "changes")}
     return Run(**(fields | {"stop_requested": bool(row["stop_requested"])}))

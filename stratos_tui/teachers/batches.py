@@ -316,8 +316,12 @@ def _rehearsing(server: Rehearsal) -> anthropic.Anthropic:
 def _claude() -> anthropic.Anthropic:
     import anthropic
 
-    # the base URL comes from ANTHROPIC_BASE_URL or is the vendor's: the SDK reads it itself
-    return anthropic.Anthropic(api_key=_key())
+    return anthropic.Anthropic(
+        # the base URL comes from ANTHROPIC_BASE_URL or is the vendor's: the SDK reads it itself
+        api_key=_key(),
+        # nothing leads our questions to another server: left to itself the SDK would post a whole batch there again
+        http_client=anthropic.DefaultHttpxClient(follow_redirects=False),
+    )
 
 
 def _key() -> str:

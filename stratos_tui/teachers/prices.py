@@ -170,6 +170,15 @@ def dollars(nanodollars: int) -> float:
     return nanodollars / NANO
 
 
+def in_dollars(nanodollars: int) -> str:
+    """Return an amount in words: to a hundredth of a cent, or as far as it takes to see that it is not nothing."""
+    digits = f"{dollars(nanodollars):,.4f}"
+    if nanodollars and float(digits.replace(",", "")) == 0:
+        digits = f"{dollars(nanodollars):.9f}"
+    whole, _, part = digits.partition(".")
+    return f"${whole}.{part[:2]}{part[2:].rstrip('0')}"
+
+
 def nanodollars(amount: float) -> int:
     """Return an amount in dollars from a door as nanodollars."""
     return round(amount * NANO)

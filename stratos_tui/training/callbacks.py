@@ -20,12 +20,11 @@ from stratos_tui.errors import StratosError
 from stratos_tui.inference.local import serve
 from stratos_tui.store import probes, runs
 from stratos_tui.store.db import Store
+from stratos_tui.store.probes import Probe
 from stratos_tui.training import guards, probe
 from stratos_tui.training.guards import Watchdog
 from stratos_tui.training.probe import Contrast
 
-COMPLETE = "complete"
-"""The file that a checkpoint gets last: one without it was being written when its process was killed."""
 BEAT_SECONDS = 0.5
 
 
@@ -84,6 +83,7 @@ class Telemetry(TrainerCallback):  # type: ignore[misc]
             token_accuracy=logs.get(f"{prefix}mean_token_accuracy"),
             tokens=logs.get(f"{prefix}num_tokens"),
             epoch=state.epoch,
+            **_memory(args.device),
         )
         if not state.is_world_process_zero:
             return
@@ -100,7 +100,7 @@ class Telemetry(TrainerCallback):  # type: ignore[misc]
         if args.world_size > 1:
             torch.distributed.barrier()
         if state.is_world_process_zero:
-            (Path(str(args.output_dir)) / f"checkpoint-{state.global_step}" / COMPLETE).touch()
+            (Path(str(args.output_dir)) / f"checkpoint-{state.global_step}" / runs.COMPLETE).touch()
 
 
 class Pulse(TrainerCallback):  # type: ignore[misc]
@@ -208,17 +208,25 @@ class Prober(TrainerCallback):  # type: ignore[misc]
         )
         if looping:
             print(f"warning: {looping} of {answers} answers repeat themselves", flush=True)
-        if looping > self.stop_at_loops * answers:
+        # a student that has just begun says anything, and one bad draw ends nothing
+        before = probes.before(self.store, self.run_id, state.global_step)
+        warm = state.global_step > args.get_warmup_steps(state.max_steps)
+        if warm and self._loops(found) and before is not None and self._loops(before):
             raise StratosError(
-                f"{looping} of {answers} answers repeat themselves at step {state.global_step}, more than"
-                f" stop_at_loops={self.stop_at_loops} allows; {guards.KEPT}"
+                f"{looping} of {answers} answers repeat themselves at step {state.global_step}, and"
+                f" {before.detail['looping']} of {len(before.detail['answers'])} did at step {before.step};"
+                f" stop_at_loops={self.stop_at_loops} allows less; {guards.KEPT}"
             )
+
+    def _loops(self, found: Probe) -> bool:
+        share: float = found.detail["looping"] / max(1, len(found.detail["answers"]))
+        return 0 < self.stop_at_loops <= share
 
 
 def last_checkpoint(folder: Path, *, tidy: bool = True) -> Path | None:
     """Return the newest whole checkpoint of a run; unfinished ones are removed where ``tidy`` is on."""
     found = sorted(folder.glob("checkpoint-*"), key=lambda each: int(each.name.rpartition("-")[2]))
-    whole = [each for each in found if (each / COMPLETE).is_file()]
+    whole = [each for each in found if (each / runs.COMPLETE).is_file()]
     if tidy:
         for each in found:
             if each not in whole:
@@ -227,6 +235,17 @@ def last_checkpoint(folder: Path, *, tidy: bool = True) -> Path | None:
             # transformers throws the oldest away by time of change
             os.utime(each)
     return whole[-1] if whole else None
+
+
+def _memory(device: torch.device) -> dict[str, int | None]:
+    """Return what this process holds, and on a GPU the most it held there and what there is, in bytes."""
+    statm = Path("/proc/self/statm")
+    pages = int(statm.read_text("ascii").split()[1]) if statm.is_file() else None
+    found: dict[str, int | None] = {"memory": pages and pages * os.sysconf("SC_PAGE_SIZE")}
+    if device.type == "cuda":
+        found["device_memory"] = torch.cuda.max_memory_allocated(device)
+        found["device_total"] = torch.cuda.get_device_properties(device).total_memory
+    return found
 
 
 def _said(value: float | None) -> str:

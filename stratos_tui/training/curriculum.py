@@ -9,20 +9,41 @@ from __future__ import annotations
 import hashlib
 import random
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
 from typing import Literal
+
+from stratos_tui.prism.bands import FORBIDDEN_TENTHS
+from stratos_tui.store.datasets import DatasetRow
 
 Later = Literal["sorted", "shuffled"]
 
 
-def epoch_order(epoch: int, lengths: Sequence[int], *, later: Later, seed: int, batch: int, window: int) -> list[int]:
+def difficulty(rows: Iterable[DatasetRow]) -> list[int]:
+    """Return each row's distance from 5.0 in tenths: the smaller, the harder."""
+    return [abs(row.tenths - FORBIDDEN_TENTHS) for row in rows]
+
+
+def epoch_order(
+    epoch: int,
+    lengths: Sequence[int],
+    distances: Sequence[int],
+    *,
+    later: Later,
+    seed: int,
+    batch: int,
+    window: int,
+    sorted_window: int = 0,
+) -> list[int]:
     """Return the positions of one epoch (counted from 0) in the order in which they are trained on.
 
-    ``lengths`` are tokens by position. Where an epoch is shuffled, rows of like length are put into one batch inside
-    windows of ``window`` batches, so that little is padded; the batches themselves stay in random order (0: off).
+    ``lengths`` are tokens and ``distances`` those from 5.0 by position. Where an epoch is shuffled, rows of
+    like length are put into one batch inside windows of ``window`` batches, so that little is padded; the batches
+    themselves stay in random order (0: off). Where it is sorted, rows of equal difficulty alone may change places,
+    inside windows of ``sorted_window`` batches (0: off).
     """
     order = list(range(len(lengths)))
     if epoch == 0 or later == "sorted":
-        return order
+        return _by_length_among_equals(order, lengths, distances, batch * sorted_window) if sorted_window else order
     shuffler = random.Random(f"{seed}/{epoch}")
     shuffler.shuffle(order)
     if window < 2:
@@ -36,6 +57,17 @@ def epoch_order(epoch: int, lengths: Sequence[int], *, later: Later, seed: int, 
         shuffler.shuffle(whole)
         mixed += [position for each in [*whole, *(each for each in batches if len(each) < batch)] for position in each]
     return mixed
+
+
+def _by_length_among_equals(
+    order: Sequence[int], lengths: Sequence[int], distances: Sequence[int], window: int
+) -> list[int]:
+    found: list[int] = []
+    for _, equal in groupby(order, key=lambda position: distances[position]):
+        rows = list(equal)
+        for start in range(0, len(rows), window):
+            found += sorted(rows[start : start + window], key=lambda position: (lengths[position], position))
+    return found
 
 
 def chain(digest: str, positions: Iterable[int]) -> str:

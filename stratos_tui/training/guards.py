@@ -94,11 +94,16 @@ def cause_of(error: BaseException, step: int, recipe: Recipe) -> str:
     if isinstance(error, StratosError):
         return text
     if _is_out_of_memory(error, text):
-        lower = [f"micro_batch (now {recipe.micro_batch})"] if recipe.micro_batch > 1 else []
+        lower = [f"micro_batch={recipe.micro_batch // 2}"] if recipe.micro_batch > 1 else []
         lower += ["activation_checkpointing=true"] if not recipe.activation_checkpointing else []
-        lower += ["four_bit=true"] if recipe.adapter != "none" and not recipe.four_bit else []
+        goes_on = f"`stratos train resume {' '.join(f'--set {each}' for each in lower)}` goes on with less (now"
+        goes_on += f" micro_batch={recipe.micro_batch})"
+        another = (
+            "another run with four_bit=true takes less" if recipe.adapter != "none" and not recipe.four_bit else ""
+        )
         return (
-            f"out of memory after step {step:,} ({text[:120]}); {KEPT}; lower or set {', '.join(lower) or 'the base'}"
+            f"out of memory after step {step:,} ({text[:120]}); {KEPT};"
+            f" {goes_on if lower else another or 'choose a smaller base'}"
         )
     full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
     if full or "No space left" in text or "PytorchStreamWriter failed" in text:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from stratos_tui.errors import StratosError
 from stratos_tui.records import Split
 from stratos_tui.store import datasets
+from stratos_tui.store.datasets import DatasetRow
 from stratos_tui.store.db import Store
 from stratos_tui.training import bases
 from stratos_tui.training.recipes import recipe_for
@@ -53,11 +54,25 @@ def mask(store: Store, dataset_id: int, split: Split, position: int, base: str) 
     Raises:
         StratosError: there is no such example or base.
     """
+    row = known_row(store, dataset_id, split, position)
+    return tokens_of(bases.load_tokenizer(store, dataset_id, base, recipe_for(base)), row)
+
+
+def known_row(store: Store, dataset_id: int, split: Split, position: int) -> DatasetRow:
+    """Return one example of a build.
+
+    Raises:
+        StratosError: there is no such example.
+    """
     row = datasets.row(store, dataset_id, split, position)
     if row is None:
         last = datasets.count(store, dataset_id, split) - 1
         raise StratosError(f"dataset {dataset_id} has no {split} example {position}; they go from 0 to {last}")
-    tokenizer = bases.load_tokenizer(store, dataset_id, base, recipe_for(base))
+    return row
+
+
+def tokens_of(tokenizer: PreTrainedTokenizerBase, row: DatasetRow) -> list[Token]:
+    """Return an example's tokens as they are trained on."""
     encoded = encode(tokenizer, row.prompt, row.completion)
     return [
         Token(token, str(tokenizer.decode([token])), label != IGNORED)

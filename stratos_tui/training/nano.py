@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from stratos_tui.prism.modelfile import STOP_TOKENS
 from stratos_tui.prism.prompts import WORDINGS, system_prompt
 from stratos_tui.store import datasets, profiles
 from stratos_tui.store.db import Store
@@ -21,8 +22,7 @@ from stratos_tui.training.recipes import NanoShape
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-EOS = "<|im_end|>"
-PAD = "<|endoftext|>"
+EOS, PAD = STOP_TOKENS
 CONTROL_TOKENS: tuple[str, ...] = (
     PAD,
     "<|im_start|>",

@@ -19,7 +19,7 @@ LEAST_GAP = 1.0
 
 
 def start(store: Store, dataset_id: int, base: str, overrides: Mapping[str, object] | None = None) -> int:
-    """Start a run of ``examples`` rows, a thousand unless set, in a process of its own, and return its id.
+    """Start a run of ``examples`` rows, at most and unless set ``pilot_examples``, and return its id at once.
 
     Raises:
         StratosError: there is no such build or base, a setting does not exist, or nothing would be probed.
@@ -27,9 +27,8 @@ def start(store: Store, dataset_id: int, base: str, overrides: Mapping[str, obje
     recipe = recipe_for(base, overrides)
     if not recipe.probe_pairs:
         raise StratosError("a pilot is judged by its probe: set probe_pairs to 20")
-    return launch.start(
-        store, dataset_id, base, {**(overrides or {}), "examples": recipe.examples or recipe.pilot_examples}
-    )
+    examples = min(recipe.examples or recipe.pilot_examples, recipe.pilot_examples)
+    return launch.start(store, dataset_id, base, {**(overrides or {}), "examples": examples})
 
 
 def verdict(store: Store, run_id: int) -> Check:

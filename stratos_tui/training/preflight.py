@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -10,17 +9,25 @@ from typing import TYPE_CHECKING, Any
 
 from stratos_tui import resources
 from stratos_tui.errors import StratosError
-from stratos_tui.prism.bands import FORBIDDEN_TENTHS
 from stratos_tui.prism.modelfile import modelfile
 from stratos_tui.store import datasets, runs
 from stratos_tui.store.datasets import DatasetRow
 from stratos_tui.store.db import Store
-from stratos_tui.training import bases, curriculum, nano, options, preflight_machine, preflight_rows, preflight_tokens
+from stratos_tui.training import (
+    bases,
+    curriculum,
+    launch,
+    nano,
+    options,
+    preflight_machine,
+    preflight_rows,
+    preflight_tokens,
+)
 from stratos_tui.training import pilot as pilots
 from stratos_tui.training import sizes as size_of
 from stratos_tui.training.check import Check
 from stratos_tui.training.mask import Encoded, encode
-from stratos_tui.training.recipes import NANO, NanoShape, Recipe, recipe_for
+from stratos_tui.training.recipes import NANO, NanoShape, Recipe
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -45,7 +52,7 @@ def preflight(
     """
     if datasets.get(store, dataset_id) is None:
         raise StratosError(f"there is no dataset {dataset_id}; `stratos dataset build` makes one")
-    recipe = recipe_for(base, overrides)
+    recipe = launch.planned(base, datasets.count(store, dataset_id, "train"), overrides)
     tokenizer = bases.load_tokenizer(store, dataset_id, base, recipe)
     found = list(checks(store, dataset_id, base, recipe, tokenizer))
     return [*found, first_loss(store, dataset_id, base, recipe, tokenizer)]
@@ -61,17 +68,20 @@ def checks(
     held_out = list(datasets.rows(store, dataset_id, "eval"))
     rows = [*train, *held_out]
     encoded = [encode(tokenizer, row.prompt, row.completion) for row in rows]
-    sizes = size_of.measure(base, recipe, tokenizer)
-    yield from preflight_tokens.checks(tokenizer, recipe, rows, encoded, sizes.context)
-    # one of several processes sees a part of each batch, and would wait for the others
-    if train and int(os.environ.get("WORLD_SIZE", "1")) == 1:
-        yield from _trainer_checks(train, encoded, recipe, tokenizer)
-    yield from preflight_rows.checks(store, dataset, train, held_out)
-    yield _epochs(recipe)
-    yield _modelfile()
     longest = max((len(each.ids) for each in encoded), default=0)
     completion = max((sum(label >= 0 for label in each.labels) for each in encoded), default=0)
-    yield from preflight_machine.checks(store, recipe, sizes, longest, completion)
+    sizes = size_of.measure(base, recipe, tokenizer)
+    recipe = preflight_machine.fitted(recipe, sizes, longest, completion)
+    yield from preflight_tokens.checks(tokenizer, recipe, rows, encoded, sizes.context)
+    if preflight_machine.processes() > 1:
+        yield from _not_measured()
+    elif train:
+        yield from _trainer_checks(train, encoded, recipe, tokenizer)
+    yield from preflight_rows.checks(store, dataset, recipe, train, held_out)
+    yield _epochs(recipe)
+    yield _modelfile()
+    weighted = any(row.weight != 1.0 for row in train)
+    yield from preflight_machine.checks(store, base, recipe, sizes, longest, completion, weighted=weighted)
     yield _pilot(store, dataset_id, base, recipe, len(train))
 
 
@@ -94,12 +104,29 @@ def first_loss(
     return preflight_machine.initial_loss(model, encoded, recipe, sizes, untrained=base == NANO)
 
 
+def held(check: Check, recipe: Recipe) -> list[str]:
+    """Print a check; return its name where it fails and that was allowed by name.
+
+    Raises:
+        StratosError: it fails and was not allowed to.
+    """
+    print(f"  {'ok  ' if check.ok else 'FAIL'} {check.name}: {check.value} ({check.threshold})")
+    if check.ok:
+        return []
+    if check.name not in recipe.overridden:
+        raise StratosError(
+            f"preflight {check.name}: {check.value}, wanted {check.threshold}; {check.why};"
+            f" `--override {check.name}` lets it fail"
+        )
+    return [check.name]
+
+
 def order(seen: Sequence[Sequence[int]], train: Sequence[DatasetRow], recipe: Recipe) -> Check:
     """Judge the positions that a sampler gave, epoch by epoch, by the rows' difficulty and not by how it was made."""
     everything = list(range(len(train)))
     faults = []
     for epoch, positions in enumerate(seen, 1):
-        distances = [abs(train[position].tenths - FORBIDDEN_TENTHS) for position in positions]
+        distances = curriculum.difficulty(train[position] for position in positions)
         is_sorted = distances == sorted(distances, reverse=True)
         if sorted(positions) != everything:
             faults.append(f"epoch {epoch} does not see every row once")
@@ -136,7 +163,15 @@ def _trainer_checks(
             max(lengths, default=1) + recipe.length_margin,
         )
         yield preflight_tokens.batches(trainer, [encoded[at] for at in sample])
-        yield order(trainers.dry_order(trainer, lengths, recipe), train, recipe)
+        yield order(trainers.dry_order(trainer, lengths, curriculum.difficulty(train), recipe), train, recipe)
+
+
+def _not_measured() -> Iterator[Check]:
+    """Say of what one of several processes cannot look at that it was not looked at: its trainer would wait for the
+    others. The run itself holds every row to its tokens, and the order that was seen to the curriculum's."""
+    why = "one of several processes sees a part of each batch; `stratos train preflight` looks at all of them"
+    for name in ("batches", "order"):
+        yield Check(name, True, f"not measured under {preflight_machine.processes()} processes", "one process", why)
 
 
 def _epochs(recipe: Recipe) -> Check:
@@ -156,7 +191,8 @@ def _modelfile() -> Check:
 
 
 def _pilot(store: Store, dataset_id: int, base: str, recipe: Recipe, rows: int) -> Check:
-    short = base == NANO or recipe.examples or rows <= recipe.pilot_examples
+    trained_on = min(recipe.examples or rows, rows)
+    short = base == NANO or trained_on <= recipe.pilot_examples
     passed = None
     if not short:
         for run in runs.load(store):

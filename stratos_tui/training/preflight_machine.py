@@ -7,10 +7,10 @@ import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stratos_tui.errors import StratosError
+from stratos_tui.inference import memory
 from stratos_tui.store.db import Store
 from stratos_tui.training import options, sizes
 from stratos_tui.training.check import Check
@@ -38,9 +38,11 @@ class Known:
     why: str
 
 
-def checks(store: Store, recipe: Recipe, of: Sizes, longest: int, longest_completion: int) -> Iterator[Check]:
+def checks(
+    store: Store, base: str, recipe: Recipe, of: Sizes, longest: int, longest_completion: int, *, weighted: bool
+) -> Iterator[Check]:
     """Yield every check of this machine that loads no weights; lengths are in tokens."""
-    yield _disk(store, of)
+    yield _disk(store, base, of)
     yield _memory(recipe, of, longest, longest_completion)
     yield _precision(recipe)
     faults = [f"{known.name}={os.environ[known.name]} ({known.why})" for known in bad_settings(recipe, os.environ)]
@@ -52,8 +54,9 @@ def checks(store: Store, recipe: Recipe, of: Sizes, longest: int, longest_comple
         "on ROCm, experimental AOTriton with DoRA gives NaN; others change the precision or the speed in silence",
     )
     try:
-        found = options.choose(recipe)
+        found = options.choose(recipe, weighted=weighted)
         said = f"attention {found.attention}, optimizer {found.optimizer}, liger {'on' if found.liger else 'off'}"
+        said += f", padding {'left out' if found.padding_free else 'filled'}, micro-batch {recipe.micro_batch}"
         ok = True
     except StratosError as error:
         said, ok = str(error), False
@@ -102,9 +105,18 @@ def initial_loss(
     import torch
 
     chance = math.log(of.vocabulary)
+    sharded = is_sharded()
+    if sharded:
+        # it would be moved to the first device whole
+        model = None
     low = UNTRAINED_SHARE * chance if untrained else LEAST_LOSS
     high = OVER_CHANCE * chance
-    said = f"not measured: {of.parameters / 1e9:.1f} billion weights on a CPU"
+    why_not = (
+        f"its weights are shared among {processes()} processes"
+        if sharded
+        else (f"{of.parameters / 1e9:.1f} billion weights on a CPU")
+    )
+    said = f"not measured: {why_not}"
     ok = model is None
     if model is not None:
         device = torch.device("cuda" if options.on_gpu(recipe) else "cpu")
@@ -129,22 +141,34 @@ def initial_loss(
     )
 
 
+def processes() -> int:
+    """Return how many processes train together; accelerate says it to each."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def is_sharded() -> bool:
+    """Tell whether the processes share one model's weights among them (FSDP) and do not each hold all."""
+    return processes() > 1 and os.environ.get("ACCELERATE_USE_FSDP", "false").casefold() == "true"
+
+
+def fitted(recipe: Recipe, of: Sizes, longest: int, longest_completion: int) -> Recipe:
+    """Return a recipe with its micro-batch chosen for this machine where that was left open."""
+    room = free_memory(recipe)[0] if options.on_gpu(recipe) else None
+    shards = processes() if is_sharded() else 1
+    return options.fit(recipe, of, longest, longest_completion, room, processes=processes(), shards=shards)
+
+
 def free_memory(recipe: Recipe) -> tuple[int, str]:
     """Return the bytes that a run can have on its device, and the device's name."""
     if options.on_gpu(recipe):
         import torch
 
         return int(torch.cuda.mem_get_info()[0]), str(torch.cuda.get_device_name())
-    meminfo = Path("/proc/meminfo")
-    if meminfo.is_file():
-        fields = dict(line.split(":", 1) for line in meminfo.read_text("ascii").splitlines() if ":" in line)
-        if "MemAvailable" in fields:
-            return int(fields["MemAvailable"].split()[0]) * 1024, "CPU"
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"), "CPU"
+    return memory.free_memory(), "CPU"
 
 
-def _disk(store: Store, of: Sizes) -> Check:
-    parts = sizes.disk_bytes(of)
+def _disk(store: Store, base: str, of: Sizes) -> Check:
+    parts = sizes.disk_bytes(base, of)
     needed = sum(parts.values())
     free = shutil.disk_usage(store.path.resolve().parent).free
     return Check(
@@ -157,12 +181,13 @@ def _disk(store: Store, of: Sizes) -> Check:
 
 
 def _memory(recipe: Recipe, of: Sizes, longest: int, longest_completion: int) -> Check:
-    needed = sizes.memory(of, recipe, longest, longest_completion)
+    shards = processes() if is_sharded() else 1
+    needed = sizes.memory(of, recipe, longest, longest_completion, shards)
     free, device = free_memory(recipe)
     return Check(
         "memory",
         free >= needed.total,
-        f"{free / 1e9:.1f} GB free on {device}",
+        f"{free / 1e9:.1f} GB free on {device}{f', one of {shards} that share the weights' if shards > 1 else ''}",
         f"{needed.total / 1e9:.2f} GB = {needed}",
         "a run that does not fit dies hours in, at its longest batch; lower micro_batch, or set four_bit",
     )

@@ -13,7 +13,9 @@ from stratos_tui.prism.trace import split_think
 from stratos_tui.store import articles, datasets, profiles
 from stratos_tui.store.datasets import Dataset, DatasetRow
 from stratos_tui.store.db import Store
+from stratos_tui.training import curriculum
 from stratos_tui.training.check import Check
+from stratos_tui.training.recipes import Recipe
 
 BAND_TOLERANCE = 0.05
 """How far a band's share may be from its target where it is not limited by how few pairs there are."""
@@ -21,7 +23,7 @@ _WORD = re.compile(r"\w+")
 
 
 def checks(
-    store: Store, dataset: Dataset, train: Sequence[DatasetRow], held_out: Sequence[DatasetRow]
+    store: Store, dataset: Dataset, recipe: Recipe, train: Sequence[DatasetRow], held_out: Sequence[DatasetRow]
 ) -> Iterator[Check]:
     """Yield every check of a build's rows."""
     yield _prompt_bytes(store, dataset.id, [*train, *held_out])
@@ -37,14 +39,14 @@ def checks(
     yield Check(
         "score_5_0", not forbidden, f"{forbidden:,} rows", "0", "a 5.0 commits to neither side of the dashboard"
     )
-    yield from _traces(train)
+    yield from traces(train)
     both = {row.article_id for row in train} & {row.article_id for row in held_out}
     leaks = max(len(both), int(dataset.summary["leaks"]))
     yield Check(
         "leaks", not leaks, f"{leaks:,} articles in both splits", "0", "a contaminated evaluation measures memory"
     )
-    yield _band_shares(dataset)
-    distances = [abs(row.tenths - FORBIDDEN_TENTHS) for row in train]
+    yield _band_shares(dataset, recipe)
+    distances = curriculum.difficulty(train)
     ordered = distances == sorted(distances, reverse=True) and datasets.order_digest(train) == dataset.order_digest
     yield Check(
         "curriculum",
@@ -92,7 +94,8 @@ def _system_prompts(train: Sequence[DatasetRow]) -> Check:
     )
 
 
-def _traces(train: Sequence[DatasetRow]) -> Iterator[Check]:
+def traces(train: Sequence[DatasetRow]) -> Iterator[Check]:
+    """Yield whether every row has a trace, and none repeats itself."""
     bare = looping = 0
     for row in train:
         trace = split_think(row.completion)[0]
@@ -115,18 +118,19 @@ def _traces(train: Sequence[DatasetRow]) -> Iterator[Check]:
     )
 
 
-def _band_shares(dataset: Dataset) -> Check:
+def _band_shares(dataset: Dataset, recipe: Recipe) -> Check:
     groups = dataset.summary["shares"]
-    off = [
-        name
-        for name, group in groups.items()
-        if abs(group["share"] - group["target"]) > BAND_TOLERANCE and not group["limited"]
-    ]
     limited = any(group["limited"] for group in groups.values())
+    off = any(abs(group["share"] - group["target"]) > BAND_TOLERANCE for group in groups.values())
+    noise = sum(group["share"] for name, group in groups.items() if "noise" in name)
+    said = ", ".join(f"{name} {group['share']:.0%} of {group['target']:.0%}" for name, group in groups.items())
+    if off and limited:
+        said += "; the scarce bands stand as often as they may and stay short: more of their pairs would help"
     return Check(
         "band_shares",
-        limited or not off,
-        ", ".join(f"{name} {group['share']:.0%} of {group['target']:.0%}" for name, group in groups.items()),
-        f"within {BAND_TOLERANCE:.0%} of the target, or the scarce bands at their cap of repeats",
+        noise <= recipe.most_noise if limited else not off,
+        said,
+        f"within {BAND_TOLERANCE:.0%} of the target; where the scarce bands are at their cap of repeats, noise and low"
+        f" at most {recipe.most_noise:.0%}",
         "nine pairs in ten are noise: unbalanced, always saying noise is the best that a model can learn",
     )

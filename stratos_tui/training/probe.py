@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
+from stratos_tui.prism.bands import CONTRAST_TENTHS, SENSITIVE_TENTHS
 from stratos_tui.prism.repetition import loops
 from stratos_tui.prism.trace import Fault, parse_answer
 from stratos_tui.store.datasets import DatasetRow
@@ -22,10 +23,6 @@ from stratos_tui.store.probes import Probe
 if TYPE_CHECKING:
     from stratos_tui.inference.local import LocalModel
 
-CONTRAST_TENTHS = 20
-"""Two pairs of one article contrast from this difference of teacher scores on (decisions.md, definitions)."""
-SENSITIVE_TENTHS = 10
-"""A student is sensitive to a contrast pair when it differs by this much in the teacher's direction."""
 SMALL_BATCH = 64
 LARGE_BATCH = 8
 """Answers at once. An 8B model keeps 0.15 GB for each while it is trained beside them; a small one is done at once."""
@@ -90,7 +87,8 @@ def ask(
                     "article_id": row.article_id,
                     "profile_id": row.profile_id,
                     "teacher": row.tenths,
-                    "tenths": None if isinstance(answer, Fault) else answer.tenths,
+                    # an answer that was cut has no score, as for every scorer
+                    "tenths": None if isinstance(answer, Fault) or not each.finished else answer.tenths,
                     "text": each.text[:KEPT_CHARACTERS],
                     "finished": each.finished,
                     "looping": loops(_WORD.findall(each.text.casefold())),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args, get_type_hints
 
@@ -38,15 +39,18 @@ class Recipe:
     """Every setting of a run that someone could ask about. Learning-rate times are in optimizer steps.
 
     ``adapter`` is ``dora`` for a base model on disk (``lora`` is the control arm) and ``none`` where all weights are
-    trained. ``batch`` is the effective batch; ``micro_batch`` of it are computed at once by each process.
+    trained. ``batch`` is the effective batch; ``micro_batch`` of it are computed at once by each process (0: as many
+    as the device holds, which then decides ``activation_checkpointing`` too). ``length_window`` is for shuffled
+    epochs, ``sorted_window`` for rows of equal difficulty in sorted ones, both in batches (0: off).
     ``evaluations`` is how often a run is evaluated and saved, never further apart than ``max_eval_steps``.
     ``eval_examples`` limits the held-out rows whose loss is taken then (0: all). ``threads`` is fixed because another
     number of threads adds numbers up in another order; 0 leaves it to the machine. ``examples`` trains on that many
     rows spread over the curriculum (0: all). ``probe_pairs`` contrast pairs are scored at each evaluation with at most
-    ``probe_tokens`` tokens (0: as many as the longest completion has); a share of looping answers above
-    ``stop_at_loops`` ends the run. It ends too where no step ends for ``stall_factor`` times the median step and at
-    least ``stall_seconds``. ``overridden`` names preflight checks that may fail. :data:`SOURCES` says where each
-    value comes from.
+    ``probe_tokens`` tokens (0: as many as the longest completion has); a share of looping answers of at least
+    ``stop_at_loops`` at two evaluations running, after the warm-up, ends the run (0: never). It ends too where no step
+    ends for ``stall_factor`` times the median step and at least ``stall_seconds``. ``most_noise`` is the largest share
+    of noise and low rows in a build whose scarce bands cannot reach their target. ``overridden`` names preflight
+    checks that may fail. :data:`SOURCES` says where each value comes from.
     """
 
     adapter: Literal["dora", "lora", "none"]
@@ -79,12 +83,14 @@ class Recipe:
     four_bit: bool = False
     attention: Literal["auto", "sdpa", "eager", "flash_attention_2"] = "auto"
     liger: Literal["auto", "on", "off"] = "auto"
-    padding_free: bool = False
+    padding_free: Literal["auto", "on", "off"] = "auto"
+    sorted_window: int = 0
     examples: int = 0
     pilot_examples: int = 1000
     probe_pairs: int = 20
     probe_tokens: int = 0
-    stop_at_loops: float = 1.0
+    stop_at_loops: float = 0.5
+    most_noise: float = 0.95
     stall_factor: int = 50
     stall_seconds: float = 900.0
     shape: NanoShape | None = None
@@ -106,7 +112,7 @@ DORA_RECIPE = Recipe(
     warmup=0.05,
     epochs=2,
     batch=32,
-    micro_batch=2,
+    micro_batch=0,
     clip=1.0,
     weight_decay=0.0,
     beta2=0.999,
@@ -164,7 +170,7 @@ SOURCES: dict[str, str] = {
     "warmup": f"{_PLAN}: a share of all steps",
     "epochs": _PLAN,
     "batch": f"{_PLAN}: effective batch",
-    "micro_batch": "ours: what fits a 24 GB card beside an 8B model in bf16",
+    "micro_batch": "ours: what the device holds; beside an 8B model in bf16 on 24 GB that is 2, with recomputing",
     "clip": f"{_PLAN}: prevents Qwen3's NaN loss",
     "weight_decay": "transformers' default; the plan names none",
     "beta2": "transformers' default",
@@ -184,18 +190,43 @@ SOURCES: dict[str, str] = {
     "four_bit": "decisions.md, 11: a setting for small cards",
     "attention": "ours: what is installed for this device",
     "liger": "ours: what is installed for this device",
-    "padding_free": "ours: off, since only flash attention keeps examples apart",
+    "padding_free": "ours: where flash attention keeps examples apart",
+    "sorted_window": "ours: rows of equal difficulty keep the build's seeded order",
     "examples": "ours: all rows",
     "pilot_examples": "ours: a larger build is piloted first",
     "probe_pairs": "ours: contrast pairs scored at each evaluation",
     "probe_tokens": "ours: as long as the longest completion",
-    "stop_at_loops": "ours: looping answers are said, and end nothing",
+    "stop_at_loops": "ours: half of the answers, twice running: v14 repeated itself without end",
+    "most_noise": "ours: nine pairs in ten are noise by nature (decisions.md, 4); a build has more of the rest",
     "stall_factor": "ours",
     "stall_seconds": "ours",
     "shape": "ours: the small Qwen3",
     "overridden": "nobody: every check must hold",
 }
 """Where the values of :data:`DORA_RECIPE` come from; those that nano has otherwise were measured for two cores."""
+
+
+KEEPS_LOSS = ("micro_batch", "activation_checkpointing", "attention", "liger", "padding_free")
+"""Settings that change what a step takes and never, but for rounding, its loss: no part of what a run is, so that one
+that ran out of memory can go on with others. Not ``threads``: a run is the same to the bit for a number of threads."""
+
+
+def read_settings(given: Sequence[str]) -> dict[str, object]:
+    """Read ``NAME=VALUE`` words as settings; a value that is not JSON is text.
+
+    Raises:
+        StratosError: a word without ``=``.
+    """
+    found: dict[str, object] = {}
+    for each in given:
+        name, equals, value = each.partition("=")
+        if not equals or not name:
+            raise StratosError(f"{each}: write NAME=VALUE")
+        try:
+            found[name] = json.loads(value)
+        except ValueError:
+            found[name] = value
+    return found
 
 
 def explain(base: str, recipe: Recipe) -> list[tuple[str, object, str]]:
@@ -246,9 +277,12 @@ def recipe_for(base: str, overrides: Mapping[str, object] | None = None) -> Reci
 
 def from_params(params: Mapping[str, Any]) -> Recipe:
     """Read a recipe back from what :meth:`Recipe.params` returned, by way of JSON."""
-    shape = params.get("shape")
-    lists = {name: tuple(params[name]) for name in ("target_modules", "overridden")}
-    return Recipe(**{**params, **lists, "shape": None if shape is None else NanoShape(**shape)})
+    shape, padding_free = params.get("shape"), params["padding_free"]
+    known: dict[str, Any] = {name: tuple(params[name]) for name in ("target_modules", "overridden")}
+    if isinstance(padding_free, bool):
+        # as it was stored until it could be chosen
+        known["padding_free"] = "on" if padding_free else "off"
+    return Recipe(**{**params, **known, "shape": None if shape is None else NanoShape(**shape)})
 
 
 def _fitting(owner: Recipe | NanoShape, name: str, value: object) -> Any:

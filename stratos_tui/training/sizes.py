@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from stratos_tui.prism.modelfile import Q8_0_BYTES
 from stratos_tui.training.recipes import NANO, Recipe
 
 if TYPE_CHECKING:
@@ -16,8 +19,6 @@ GRADIENT_BYTES = 4
 WEIGHT_BYTES = {"bf16": 2.0, "fp32": 4.0}
 FOUR_BIT_BYTES = 0.52
 """NF4 with double quantisation: half a byte, and 0.127 bits a weight for its constants (QLoRA, 2023, section 3)."""
-Q8_0_BYTES = 34 / 32
-"""GGUF Q8_0: 32 weights of one byte and one fp16 scale."""
 LAYER_BYTES = 34
 """Bytes a layer keeps for its backward pass, by token and hidden unit at 16 bits, without an attention matrix
 (Korthikanti et al., 2022, Reducing Activation Recomputation, equation 2)."""
@@ -81,6 +82,13 @@ def measure(base: str, recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> Si
             model: Any = nano.build_model(tokenizer, recipe.shape, recipe.seed)
         else:
             model = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(base))
+    return count(model, recipe)
+
+
+def count(model: Any, recipe: Recipe) -> Sizes:
+    """Count the weights of a model that has no adapter yet, and those of the recipe's adapter."""
+    import torch
+
     config = model.config
     parameters = sum(each.numel() for each in model.parameters())
     adapted = [
@@ -110,18 +118,38 @@ def checkpoint_bytes(sizes: Sizes) -> int:
     return sizes.trained * TRAINED_BYTES
 
 
-def disk_bytes(sizes: Sizes) -> dict[str, int]:
-    """Return what a run and its publication leave on the disk, by kind."""
+def disk_bytes(base: str, sizes: Sizes) -> dict[str, int]:
+    """Return what a run and its publication leave on the disk, by kind; a base of a hub is fetched where it is not."""
+    fetched = 0 if _is_here(base) else sizes.parameters * WEIGHT_BYTES["bf16"]
     return {
+        **({"base": int(fetched)} if fetched else {}),
         "checkpoints": (KEPT_CHECKPOINTS + 1) * checkpoint_bytes(sizes),
         "model": sizes.trained * 4,
         "merged": int(sizes.parameters * WEIGHT_BYTES["bf16"]),
         "GGUF": int(sizes.parameters * Q8_0_BYTES),
+        # a server copies what it is given into a store of its own
+        "served copy": int(sizes.parameters * Q8_0_BYTES),
     }
 
 
-def memory(sizes: Sizes, recipe: Recipe, longest: int, longest_completion: int) -> Memory:
-    """Estimate what a step takes of the device's memory; lengths are in tokens."""
+def _is_here(base: str) -> bool:
+    """Tell whether a base's weights need not be fetched: it is nano, a folder, or whole in Hugging Face's cache."""
+    from huggingface_hub import try_to_load_from_cache
+
+    if base == NANO or Path(base).is_dir():
+        return True
+    index = try_to_load_from_cache(base, "model.safetensors.index.json")
+    if not isinstance(index, str):
+        return isinstance(try_to_load_from_cache(base, "model.safetensors"), str)
+    parts = set(json.loads(Path(index).read_text("utf-8"))["weight_map"].values())
+    return all(isinstance(try_to_load_from_cache(base, part), str) for part in parts)
+
+
+def memory(sizes: Sizes, recipe: Recipe, longest: int, longest_completion: int, shards: int = 1) -> Memory:
+    """Estimate what a step takes of a device's memory; lengths are in tokens.
+
+    ``shards`` devices share the weights and what belongs to them; each has activations of its own.
+    """
     each = WEIGHT_BYTES[recipe.precision]
     whole = 4.0 if recipe.adapter == "none" else each
     frozen = sizes.parameters * whole
@@ -131,8 +159,8 @@ def memory(sizes: Sizes, recipe: Recipe, longest: int, longest_completion: int) 
     layer = recipe.micro_batch * longest * sizes.hidden * LAYER_BYTES * each / 2
     kept = recipe.micro_batch * longest * sizes.hidden * each * sizes.layers
     return Memory(
-        weights=frozen + added,
-        optimizer=sizes.trained * (GRADIENT_BYTES + TRAINED_BYTES - 4),
+        weights=(frozen + added) / shards,
+        optimizer=sizes.trained * (GRADIENT_BYTES + TRAINED_BYTES - 4) / shards,
         activations=kept + layer if recipe.activation_checkpointing else layer * sizes.layers,
         logits=recipe.micro_batch * longest_completion * sizes.vocabulary * 4 * LOGIT_COPIES,
         dora=sizes.largest * each * DORA_COPIES if recipe.adapter == "dora" else 0.0,

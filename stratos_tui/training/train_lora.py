@@ -4,9 +4,10 @@ A process of its own (``python -m stratos_tui.training.train_lora --db STORE --r
 it. It writes its telemetry to the store and its words to the run's ``train.log``. Killed at any moment, it is started
 again and ends with the same rows and the same weights (on a CPU, with the recipe's number of threads).
 
-On several devices or machines it is launched by accelerate with a configuration of the operator's:
-``accelerate launch --config_file FILE -m stratos_tui.training.train_lora --db STORE --run N``. The first process alone
-writes to the store; the others need to read it.
+On several devices or machines it is launched by accelerate with a configuration of the operator's, by ``stratos train
+start --accelerate-config FILE`` or on each machine as ``accelerate launch --config_file FILE -m
+stratos_tui.training.train_lora --db STORE --run N``. The first process alone writes to the store; the others need to
+read it.
 """
 
 from __future__ import annotations
@@ -15,10 +16,13 @@ import argparse
 import itertools
 import os
 import shutil
+import subprocess
 import sys
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +30,18 @@ from stratos_tui.errors import StratosError
 from stratos_tui.inference.local import hide_progress_bars
 from stratos_tui.store import datasets, probes, runs
 from stratos_tui.store.db import Store, open_store
-from stratos_tui.training import bases, curriculum, guards, launch, options, preflight, probe, sizes, trl_settings
-from stratos_tui.training.check import Check
+from stratos_tui.training import (
+    bases,
+    curriculum,
+    guards,
+    launch,
+    options,
+    preflight,
+    preflight_machine,
+    probe,
+    sizes,
+    trl_settings,
+)
 from stratos_tui.training.mask import Encoded, encode
 from stratos_tui.training.recipes import Recipe, explain, from_params
 
@@ -43,24 +57,32 @@ def main() -> None:
     run = runs.get(store, given.run)
     if run is None:
         sys.exit(f"run {given.run} does not exist in {given.db}")
+    if run.state == "done":
+        print(f"run {run.id} is done")
+        return
     if os.environ.get("RANK", "0") != "0":
         # accelerate ends every process when one of them fails
         train(store, run)
         return
-    lock = launch.take_lock(launch.folder_of(store, run.id)) if given.lock is None else given.lock
+    folder = runs.folder_of(store, run.id)
+    lock = launch.take_lock(folder) if given.lock is None else given.lock
     if lock is None:
         sys.exit(f"run {run.id} is being trained by another process")
-    runs.begin(store, run.id, os.getpid())
-    try:
-        train(store, run)
-    except BaseException as error:
-        traceback.print_exc()
-        known = runs.get(store, run.id) or run
-        runs.finish(store, run.id, "failed", error=guards.cause_of(error, known.step, from_params(run.params)))
-        sys.exit(1)
-    finally:
-        # the run is closed: whoever resumes it need not wait until this process has unloaded everything
-        os.close(lock)
+    if given.lock is None:
+        # started by hand: what a starter would have done
+        runs.queue(store, run.id, str(folder))
+    with nullcontext() if given.lock is not None else _copied_to(folder / runs.LOG):
+        runs.begin(store, run.id, os.getpid(), preflight_machine.processes())
+        try:
+            train(store, run)
+        except BaseException as error:
+            traceback.print_exc()
+            known = runs.get(store, run.id) or run
+            runs.finish(store, run.id, "failed", error=guards.cause_of(error, known.step, from_params(run.params)))
+            sys.exit(1)
+        finally:
+            # the run is closed: whoever resumes it need not wait until this process has unloaded everything
+            os.close(lock)
 
 
 def train(store: Store, run: runs.Run) -> None:
@@ -68,17 +90,20 @@ def train(store: Store, run: runs.Run) -> None:
     began = time.monotonic()
     dataset = datasets.get(store, run.dataset_id)
     assert dataset is not None
-    folder = launch.folder_of(store, run.id)
+    folder = runs.folder_of(store, run.id)
 
     # Settings
     recipe = from_params(run.params)
     print(f"run {run.id}: base {run.base} on dataset {dataset.id} ({dataset.digest[:12]})")
     for name, value, source in explain(run.base, recipe):
         print(f"  {name} = {value}  [{source}]")
+    for each in run.changes:
+        print(f"  {each['name']} was {each['before']} up to step {each['step']}, then {each['after']}")
 
     # Heavy imports, with the threads fixed before the first computation
     import torch
     from accelerate import PartialState
+    from accelerate.utils import broadcast_object_list
     from datasets import Dataset, disable_progress_bars
     from transformers import EarlyStoppingCallback, PrinterCallback, TrainerState, set_seed
 
@@ -92,17 +117,12 @@ def train(store: Store, run: runs.Run) -> None:
     device = PartialState(cpu=not options.on_gpu(recipe))
     first = device.is_main_process
 
-    # What is installed decides how fast it goes, never what the loss is
-    chosen = options.choose(recipe)
-    for name, value in (("attention", chosen.attention), ("optimizer", chosen.optimizer), ("liger", chosen.liger)):
-        print(f"  {name}: {value}  [{chosen.why[name]}]")
-
     # Checks: each has killed a version before (decisions.md, 13)
     tokenizer = bases.load_tokenizer(store, dataset.id, run.base, recipe)
     overridden = []
     if first:
         for check in preflight.checks(store, dataset.id, run.base, recipe, tokenizer):
-            overridden += _held(check, recipe)
+            overridden += preflight.held(check, recipe)
 
     # Data: prompt and completion as plain strings; the position tells rows apart until they are trained on
     rows = spread(list(datasets.rows(store, dataset.id, "train")), recipe.examples)
@@ -116,9 +136,20 @@ def train(store: Store, run: runs.Run) -> None:
     longest_completion = max(sum(label >= 0 for label in each.labels) for each in encoded)
     max_length = max(longest, *lengths) + recipe.length_margin
 
+    # What is installed, and what the device holds, decides how fast it goes and never what the loss is
+    of = sizes.measure(run.base, recipe, tokenizer)
+    fitted = preflight_machine.fitted(recipe, of, max(longest, *lengths), longest_completion)
+    # as the first process has it: another may see another device
+    micro_batch, recomputed = broadcast_object_list([fitted.micro_batch, fitted.activation_checkpointing])
+    recipe = replace(recipe, micro_batch=micro_batch, activation_checkpointing=recomputed)
+    print(f"  micro_batch: {micro_batch}, activation_checkpointing: {recomputed}  [of a batch of {recipe.batch}]")
+
     # held-out rows count alike: an evaluation is never weighted
     weights = [row.weight for row in rows]
     weighted = any(weight != 1.0 for weight in weights)
+    chosen = options.choose(recipe, weighted=weighted)
+    for name, why in chosen.why.items():
+        print(f"  {name}: {getattr(chosen, name)}  [{why}]")
 
     def as_dataset(examples: Sequence[datasets.DatasetRow]) -> Any:
         return Dataset.from_list(
@@ -128,12 +159,13 @@ def train(store: Store, run: runs.Run) -> None:
     # Model
     model = bases.load_model(run.base, recipe, tokenizer)
     if first:
-        overridden += _held(preflight.first_loss(store, dataset.id, run.base, recipe, tokenizer, model), recipe)
+        first_loss = preflight.first_loss(store, dataset.id, run.base, recipe, tokenizer, model)
+        overridden += preflight.held(first_loss, recipe)
     # an adapter begins at random, whatever was drawn before
     set_seed(recipe.seed)
 
     # Trainer
-    order = trainers.order_of(recipe, lengths)
+    order = trainers.order_of(recipe, lengths, curriculum.difficulty(rows))
     total = -(-len(rows) // recipe.batch) * recipe.epochs
     every = max(1, min(recipe.max_eval_steps, total // recipe.evaluations))
     watchdog = guards.Watchdog(recipe, lambda cause: _end(store, run.id, cause))
@@ -153,7 +185,7 @@ def train(store: Store, run: runs.Run) -> None:
     trainer = trainers.CurriculumTrainer(
         order=order,
         batch=recipe.batch,
-        checkpoint_bytes=sizes.checkpoint_bytes(sizes.measure(run.base, recipe, tokenizer)),
+        checkpoint_bytes=sizes.checkpoint_bytes(of),
         model=model,
         args=args,
         processing_class=tokenizer,
@@ -170,6 +202,11 @@ def train(store: Store, run: runs.Run) -> None:
     if recipe.keep_best and recipe.patience and held_out:
         trainer.add_callback(EarlyStoppingCallback(recipe.patience))
     _assert_as_encoded(trainer.train_dataset, encoded)
+    # counted here: a process of several may hold a part of each from now on
+    counts = {
+        "parameters": sum(each.numel() for each in trainer.model.parameters()),
+        "trained_parameters": sum(each.numel() for each in trainer.model.parameters() if each.requires_grad),
+    }
 
     # Training, from the last whole checkpoint on if there is one
     checkpoint = callbacks.last_checkpoint(folder, tidy=first)
@@ -186,6 +223,9 @@ def train(store: Store, run: runs.Run) -> None:
             trainer._load_best_model()
         else:
             trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    except Exception as error:
+        # here it is known what was chosen
+        raise StratosError(guards.cause_of(error, trainer.state.global_step, recipe)) from error
     finally:
         watchdog.stop()
     if telemetry.stopped:
@@ -200,9 +240,9 @@ def train(store: Store, run: runs.Run) -> None:
     if trainer.seen.digest != expected:
         raise StratosError("the rows were not trained on in the curriculum's order; the run cannot be trusted")
     if device.num_processes > 1:
-        _save_together(trainer, folder / launch.MODEL, first)
+        _save_together(trainer, folder / runs.MODEL, first)
     else:
-        _save(folder / launch.MODEL, lambda target: _write_model(trainer.model, tokenizer, target))
+        _save(folder / runs.MODEL, lambda target: _write_model(trainer.model, tokenizer, target))
     if not first:
         return
     points = runs.points(store, run.id, "train")
@@ -213,8 +253,7 @@ def train(store: Store, run: runs.Run) -> None:
         "train_loss": points[-1].loss if points else None,
         "eval_loss": min(evals, default=None) if recipe.keep_best else next(reversed(evals), None),
         "tokens": points[-1].tokens if points else None,
-        "parameters": sum(each.numel() for each in trainer.model.parameters()),
-        "trained_parameters": sum(each.numel() for each in trainer.model.parameters() if each.requires_grad),
+        **counts,
         "max_length": max_length,
         "longest_completion": longest_completion,
         "order_as_expected": True,
@@ -223,6 +262,10 @@ def train(store: Store, run: runs.Run) -> None:
         "probe_looping": probed[-1].detail["looping"] if probed else None,
         "overridden": overridden,
         "attention": chosen.attention,
+        "micro_batch": recipe.micro_batch,
+        "activation_checkpointing": recipe.activation_checkpointing,
+        "padding_free": chosen.padding_free,
+        "liger": chosen.liger,
         "processes": device.num_processes,
         "seconds": round(time.monotonic() - began, 1),
     }
@@ -230,18 +273,27 @@ def train(store: Store, run: runs.Run) -> None:
     print(f"done in {metrics['seconds']} s, {prober.seconds:.1f} s of them in probes: {metrics}", flush=True)
 
 
-def _held(check: Check, recipe: Recipe) -> list[str]:
-    """Print a check; return its name where it fails and that was allowed by name.
-
-    Raises:
-        StratosError: it fails and was not allowed to.
-    """
-    print(f"  {'ok  ' if check.ok else 'FAIL'} {check.name}: {check.value} ({check.threshold})")
-    if check.ok:
-        return []
-    if check.name not in recipe.overridden:
-        raise StratosError(f"preflight {check.name}: {check.value}, wanted {check.threshold}; {check.why}")
-    return [check.name]
+@contextmanager
+def _copied_to(log: Path) -> Iterator[None]:
+    """Have everything that this process prints written to a file too. ``tee`` does it, which outlives a kill -9."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    kept = [os.dup(1), os.dup(2)]
+    # a Ctrl-C is for this process: what it says last is still copied
+    tee = subprocess.Popen(["tee", "-a", str(log)], stdin=subprocess.PIPE, start_new_session=True)
+    assert tee.stdin is not None
+    for each in (1, 2):
+        os.dup2(tee.stdin.fileno(), each)
+    tee.stdin.close()
+    try:
+        yield
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        for each, own in zip((1, 2), kept, strict=True):
+            os.dup2(own, each)
+            os.close(own)
+        tee.wait()
 
 
 def spread(rows: list[datasets.DatasetRow], count: int) -> list[datasets.DatasetRow]:

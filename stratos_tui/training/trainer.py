@@ -28,17 +28,19 @@ Order = Callable[[int], Sequence[int]]
 """The positions of an epoch, counted from 0."""
 
 
-def order_of(recipe: Recipe, lengths: Sequence[int]) -> Order:
-    """Return a recipe's order of rows that have so many tokens each."""
+def order_of(recipe: Recipe, lengths: Sequence[int], distances: Sequence[int]) -> Order:
+    """Return a recipe's order of rows that have so many tokens and so much distance from 5.0 each."""
 
     def order(epoch: int) -> list[int]:
         return curriculum.epoch_order(
             epoch,
             lengths,
+            distances,
             later=recipe.later_epochs,
             seed=recipe.seed,
             batch=recipe.batch,
             window=recipe.length_window,
+            sorted_window=recipe.sorted_window,
         )
 
     return order
@@ -143,10 +145,12 @@ class CurriculumTrainer(SFTTrainer):  # type: ignore[misc]
         causal = model.get_base_model() if hasattr(model, "get_base_model") else model
         labels = inputs["labels"][:, 1:]
         carried = labels != IGNORED
-        hidden = causal.base_model(
-            input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"], use_cache=False
-        ).last_hidden_state
-        logits = causal.get_output_embeddings()(hidden[:, :-1][carried]).float()
+        # accelerate casts around the outermost forward alone, which is not called here
+        with self.accelerator.autocast():
+            hidden = causal.base_model(
+                input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"], use_cache=False
+            ).last_hidden_state
+            logits = causal.get_output_embeddings()(hidden[:, :-1][carried]).float()
         wanted = labels[carried]
         lost = torch.nn.functional.cross_entropy(logits, wanted, reduction="none" if weights is not None else "sum")
         if weights is not None:
@@ -206,11 +210,11 @@ def dry(
     )
 
 
-def dry_order(trainer: SFTTrainer, lengths: Sequence[int], recipe: Recipe) -> list[list[int]]:
+def dry_order(trainer: SFTTrainer, lengths: Sequence[int], distances: Sequence[int], recipe: Recipe) -> list[list[int]]:
     """Return which of a run's rows a trainer's own loader would hand out in each epoch, without touching any row."""
     count = len(lengths)
     if isinstance(trainer, CurriculumTrainer):
-        trainer.order = order_of(recipe, lengths)
+        trainer.order = order_of(recipe, lengths, distances)
     trainer.train_dataset = Dataset.from_dict(
         {"input_ids": [[0, 0]] * count, "labels": [[0, 0]] * count, "position": list(range(count))}
     )

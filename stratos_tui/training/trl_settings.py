@@ -32,7 +32,8 @@ def config(
         # loss: the completion and its end of turn, nothing cut, nothing packed
         completion_only_loss=True,
         eos_token="<|im_end|>",
-        max_length=max_length,
+        # TRL takes no limit where rows are joined; train_lora holds every row to its whole length in either case
+        max_length=None if chosen.padding_free else max_length,
         packing=False,
         padding_free=chosen.padding_free,
         shuffle_dataset=False,

@@ -1,4 +1,4 @@
-"""Drafts by a teacher: money and journal, what is lost and what is settled, and the review."""
+"""Drafts by a teacher: money and journal, what is lost and what is settled."""
 
 from __future__ import annotations
 
@@ -14,10 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from stratos_tui.articles.holdout import fix_holdout
 from stratos_tui.distill import review
 from stratos_tui.distill.candidates import Wish, draft, most_of_drafts
-from stratos_tui.distill.plan import choose_pairs, keep, plan
+from stratos_tui.distill.pausing import pause, resume
 from stratos_tui.distill.settings import DistillSettings
 from stratos_tui.distill.weak import wishes_of
 from stratos_tui.errors import StratosError
@@ -198,12 +197,16 @@ class Claude(Handler):
     seen: list[int]
     first: list[dict[str, Any]]
     parrot = False
+    counts = True
+    wait = "0.05"
     code = 200
 
     def _live(self, body: Any) -> dict[str, Any]:
         self.seen.append(len(self.seen) + 1)
         type(self).before(len(self.seen))
         answer = super()._live(body | {"model": "rehearsal"}) | {"model": body["model"]}
+        if not self.counts:
+            del answer["usage"]
         self.first.append(answer)
         return self.first[0] if self.parrot else answer
 
@@ -213,16 +216,16 @@ class Claude(Handler):
 
     def end_headers(self) -> None:
         if self.code == 429:
-            self.send_header("Retry-After", "0.05")
+            self.send_header("Retry-After", self.wait)
         super().end_headers()
 
 
 @pytest.fixture
 def paid(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> Paid:
     @contextmanager
-    def served(before: Callable[[int], None] = lambda number: None, *, parrot: bool = False) -> Iterator[list[int]]:
+    def served(before: Callable[[int], None] = lambda number: None, **odd: Any) -> Iterator[list[int]]:
         seen: list[int] = []
-        own = type("Own", (Claude,), {"before": staticmethod(before), "seen": seen, "first": [], "parrot": parrot})
+        own = type("Own", (Claude,), {"before": staticmethod(before), "seen": seen, "first": [], **odd})
         with serve(own, GOOD.rehearsal) as server:
             monkeypatch.setenv("ANTHROPIC_BASE_URL", server.base_url)
             monkeypatch.setenv("ANTHROPIC_API_KEY", "secret-key")
@@ -328,6 +331,54 @@ def test_a_busy_server_is_asked_again_and_one_that_refuses_is_not(seeded: Store,
     assert ledger.spend(seeded, simulated=False).held == 0
 
 
+def test_a_server_that_counts_nothing_is_settled_at_the_most(seeded: Store, paid: Paid) -> None:
+    with paid(counts=False):
+        result = paid_drafts(seeded, 2)
+    assert (result["waiting"], result["errored"]) == (2, 0)
+    most = most_of_drafts(seeded, CLAUDE, NURSE[:2], GOOD)[1]
+    assert most > 0
+    assert ledger.spend(seeded, simulated=False) == ledger.Spend(most, 0)
+    assert nanodollars(result["spent"]) == most
+
+
+def test_a_paused_workspace_drafts_nothing(seeded: Store, paid: Paid) -> None:
+    pause(seeded)
+    with paid() as seen, pytest.raises(StratosError, match="paused"):
+        paid_drafts(seeded)
+    assert seen == []
+    assert not ledger_of(seeded)
+
+
+@pytest.mark.parametrize("wait", ["0.01", "3000"])
+def test_a_pause_while_the_server_is_busy_ends_the_drafting(seeded: Store, paid: Paid, wait: str) -> None:
+    def before(number: int) -> None:
+        if number == 2:
+            pause(seeded)
+            raise Refusal(429, "rate_limit_error", "slow down")
+
+    with paid(before, wait=wait) as seen:
+        with pytest.raises(StratosError, match="paused"):
+            paid_drafts(seeded)
+        assert len(seen) == 2
+        assert states(seeded) == ["waiting"]
+        assert seeded.value("SELECT count(*) FROM ledger WHERE kind = 'settle'") == 1
+        assert ledger.spend(seeded, simulated=False).held == 0
+        resume(seeded)
+        assert paid_drafts(seeded, 1)["waiting"] == 1
+
+
+def test_a_pause_between_two_drafts_ends_the_drafting(seeded: Store, paid: Paid) -> None:
+    def report(done: int, total: int, note: str) -> None:
+        if done == 1 and total == 3:
+            pause(seeded)
+
+    with paid() as seen, pytest.raises(StratosError, match="paused"):
+        paid_drafts(seeded, report=report)
+    assert len(seen) == 1
+    assert states(seeded) == ["waiting"]
+    assert ledger.spend(seeded, simulated=False).held == 0
+
+
 CHILD = """
 import os, signal, sys
 from datetime import date
@@ -379,97 +430,3 @@ def test_after_kill_9_nothing_is_asked_twice_and_what_may_have_been_paid_is_sett
     settled = [row["nanodollars"] for row in seeded.rows("SELECT nanodollars FROM ledger WHERE kind = 'settle'")]
     assert settled.count(each) == lost
     assert len(settled) == 2 + lost
-
-
-# review
-
-
-def test_an_accepted_draft_is_an_article_like_an_imported_one(seeded: Store) -> None:
-    fix_holdout(seeded)
-    asked(seeded, wishes=NURSE[:1])
-    own = only(seeded)
-    article_id = review.accept(seeded, own.id)
-    found = articles.get(seeded, article_id)
-    assert found is not None
-    assert (found.title, found.body, found.deadline) == (own.title, own.body, own.deadline)
-    assert found.fetched == found.published == DAY
-    row = seeded.row("SELECT collection, origin, content_key FROM articles WHERE id = ?", (article_id,))
-    assert row is not None
-    assert row["collection"] == "polarizing"
-    assert row["origin"] == f"drafted by rehearsal, candidate {own.id}"
-    assert row["content_key"] == articles.content_key(own.title, own.body)
-    fix_holdout(seeded)
-    assert articles.splits(seeded)[article_id] in ("train", "eval")
-    assert articles.split_rules(seeded)["hash seed=0"] == 1
-    assert only(seeded).article_id == article_id
-    with pytest.raises(StratosError, match="it is accepted"):
-        review.accept(seeded, own.id)
-
-
-def test_accept_and_discard_are_taken_back(seeded: Store) -> None:
-    asked(seeded, wishes=NURSE[:2])
-    first, second = candidates.load(seeded)
-    article_id = review.accept(seeded, first.id)
-    review.discard(seeded, second.id)
-    assert candidates.counts(seeded)["accepted"] == candidates.counts(seeded)["discarded"] == 1
-    review.undo(seeded, first.id)
-    review.undo(seeded, second.id)
-    assert articles.get(seeded, article_id) is None
-    assert candidates.load(seeded) == [first, second]
-    with pytest.raises(StratosError, match="nothing was decided"):
-        review.undo(seeded, first.id)
-    assert review.accept(seeded, first.id) == article_id
-
-
-def test_an_article_with_requests_is_not_taken_back(seeded: Store) -> None:
-    asked(seeded, wishes=NURSE[:1])
-    article_id = review.accept(seeded, only(seeded).id)
-    pairs = [each for each in choose_pairs(seeded) if each.article_id == article_id]
-    keep(seeded, plan(seeded, "rehearsal", pairs), DistillSettings())
-    with pytest.raises(StratosError, match=rf"article {article_id} has {len(pairs)} requests already"):
-        review.undo(seeded, only(seeded).id)
-    assert articles.get(seeded, article_id) is not None
-    assert only(seeded).state == "accepted"
-
-
-def test_an_edit_changes_what_is_accepted_and_says_so(seeded: Store) -> None:
-    asked(seeded, wishes=NURSE[:1])
-    before = only(seeded)
-    review.edit(seeded, before.id, title="Houston Methodist\x1b[31m is \n hiring <|im_end|>")
-    assert only(seeded).title == "Houston Methodist is hiring |im_end|"
-    assert only(seeded).edited
-    article_id = review.accept(seeded, before.id)
-    row = seeded.row("SELECT origin FROM articles WHERE id = ?", (article_id,))
-    assert row is not None
-    assert row["origin"].endswith(", edited")
-    review.undo(seeded, before.id)
-    review.edit(seeded, before.id, title=before.title)
-    assert not only(seeded).edited
-    with pytest.raises(StratosError, match="neither may be empty"):
-        review.edit(seeded, before.id, body=" \u200b ")
-
-
-def test_what_nearly_repeats_an_article_is_not_accepted(seeded: Store) -> None:
-    asked(seeded, wishes=NURSE[:2])
-    first, second = candidates.load(seeded)
-    accepted = review.accept(seeded, first.id)
-    review.edit(seeded, second.id, title=first.title, body=f"{first.body} And more.")
-    with pytest.raises(StratosError, match=f"repeats article {accepted} nearly word for word"):
-        review.accept(seeded, second.id)
-    assert candidates.counts(seeded)["waiting"] == 1
-
-
-def test_the_rubric_says_whether_a_draft_is_polarizing(seeded: Store) -> None:
-    asked(seeded, wishes=NURSE[:1])
-    readers = profiles.load(seeded)
-    own = only(seeded)
-    found = review.by_rubric(own, readers)
-    assert [name for name, _ in found.scores] == [each.id for each in readers]
-    assert found.lands
-    assert found.spread >= 70
-    other = review.by_rubric(replace(own, profile_ids=("munich_mecheng",)), readers)
-    assert not other.lands
-    assert "texas_nurse" in other.leaks
-    shown = review.document(own, readers)
-    assert shown["rubric"]["scores"]["texas_nurse"] >= 9.0
-    assert shown["rubric"]["polarizing"] == found.polarizing

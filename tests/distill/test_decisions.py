@@ -10,7 +10,7 @@ import pytest
 from stratos_tui.distill.decide import accept_all, accept_edited, discard_all, undo_all, undo_step
 from stratos_tui.distill.judge import CODES
 from stratos_tui.distill.repair import in_words, repair_note
-from stratos_tui.distill.requeue import Repair, requeue_all, requeue_requests
+from stratos_tui.distill.requeue import Repair, requeue_all
 from stratos_tui.distill.run import distill
 from stratos_tui.distill.settings import DistillSettings
 from stratos_tui.errors import StratosError
@@ -100,7 +100,7 @@ def test_steps_are_taken_back_from_the_last_to_the_first(
     seeded: Store, quick: DistillSettings, rejected: list[int]
 ) -> None:
     discard_all(seeded, rejected[:2], quick)
-    requeue_requests(seeded, rejected[2:5], quick)
+    requeue_all(seeded, rejected[2:5], quick)
     assert undo_step(seeded, quick) == ("planned", 3)
     assert requests.unsent(seeded, "rehearsal") == []
     assert undo_step(seeded, quick) == ("decided", 2)
@@ -111,7 +111,7 @@ def test_accepting_withdraws_the_attempt_that_waits_to_be_sent(
     seeded: Store, quick: DistillSettings, rejected: list[int]
 ) -> None:
     first = rejections.ids(seeded, code="too_short")[0]
-    requeue_requests(seeded, [first], quick)
+    requeue_all(seeded, [first], quick)
     accept_all(seeded, [first], quick)
     assert requests.unsent(seeded, "rehearsal") == []
 
@@ -127,12 +127,13 @@ def test_a_teacher_is_told_what_was_wrong(seeded: Store, quick: DistillSettings,
     assert [each.repair for each in requests.unsent(seeded, "rehearsal")] == ["Name the city."]
 
 
-def test_all_or_none_are_planned_where_each_is_named(
+def test_what_is_not_there_is_named_and_does_not_hold_up_the_others(
     seeded: Store, quick: DistillSettings, rejected: list[int]
 ) -> None:
-    with pytest.raises(StratosError, match="no request 999"):
-        requeue_requests(seeded, [rejected[0], 999], quick)
-    assert requests.unsent(seeded, "rehearsal") == []
+    found = requeue_all(seeded, [rejected[0], 999], quick)
+    assert found.done == rejected[:1]
+    assert "no request 999" in found.refused[999]
+    assert len(requests.unsent(seeded, "rehearsal")) == 1
 
 
 def test_a_question_for_the_noise_floor_is_never_decided_on(

@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 from statistics import mean
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,9 @@ from stratos_tui.distill.plan import choose_pairs
 from stratos_tui.distill.run import distill, submit
 from stratos_tui.distill.settings import DistillSettings
 from stratos_tui.errors import StratosError
-from stratos_tui.store import batches, ledger
+from stratos_tui.jobs import run_here
+from stratos_tui.progress import Report
+from stratos_tui.store import batches, events, jobs, ledger
 from stratos_tui.store.db import Store
 from stratos_tui.teachers.catalog import teacher_of
 from stratos_tui.teachers.prices import dollars
@@ -92,12 +95,20 @@ def test_the_rest_costs_what_the_pilot_says(seeded: Store) -> None:
 
 def test_nothing_more_is_sent_where_the_pilot_shows_that_it_will_not_fit(seeded: Store) -> None:
     # what 20 requests may cost at most fits; 300 of what they do cost does not
-    result = distill(seeded, "rehearsal", limit=300, pilot=20, budget_usd=0.65, settings=GOOD)
+    def work(report: Report) -> dict[str, Any]:
+        return distill(seeded, "rehearsal", limit=300, pilot=20, budget_usd=0.65, settings=GOOD, report=report)
+
+    result = run_here(seeded, "distill", {"teacher": "rehearsal"}, work)
     assert (result["accepted"], result["held_back"]) == (20, 280)
+    # it is no silent success: the result, the log and the job's row say what holds the rest back
+    assert result["held_by"].startswith("by the pilot, the budget of $0.65 holds 280 requests back: $0.0")
+    assert result["held_by"].endswith("; raise --budget")
+    [event] = [each for each in events.latest(seeded) if each.what == "held back"]
+    assert event.detail == jobs.latest(seeded)[0].note == result["held_by"]
     assert result["pilot"]["pairs"] == 280
     assert result["pilot"]["cost_estimate"]["high"] > 0.65 - result["spent"]
     again = distill(seeded, "rehearsal", limit=300, pilot=20, budget_usd=20.0, settings=GOOD)
-    assert (again["pairs_accepted"], again["held_back"]) == (300, 0)
+    assert (again["pairs_accepted"], again["held_back"], again["held_by"]) == (300, 0, "")
 
 
 def test_submitting_sends_the_pilot_alone_and_the_rest_when_repeated(seeded: Store) -> None:
@@ -132,6 +143,8 @@ def test_a_calls_own_cap_counts_nothing_that_was_spent_before(seeded: Store) -> 
     before = distill(seeded, "rehearsal", limit=50, settings=GOOD)["spent"]
     result = distill(seeded, "rehearsal", limit=300, own_usd=0.2, settings=GOOD)
     assert result["held_back"] > 0
+    assert "the job's own budget of $0.20 holds" in result["held_by"]
+    assert result["held_by"].endswith("; raise --job-budget")
     assert 0 < result["spent"] - before <= 0.2
 
 

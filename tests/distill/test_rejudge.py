@@ -94,8 +94,8 @@ def test_nothing_is_asked_or_paid_by_judging_again(judged: Store) -> None:
 
 def test_what_an_operator_decided_stays(judged: Store) -> None:
     long, short = of_code(judged, "too_long")[0], of_code(judged, "too_short")[0]
-    decide.accept(judged, long, DistillSettings())
-    decide.discard(judged, short, DistillSettings())
+    decide.accept_all(judged, [long], DistillSettings())
+    decide.discard_all(judged, [short], DistillSettings())
     before = [tuple(row) for row in judged.rows("SELECT * FROM judgements WHERE decided_by = 'operator' ORDER BY 1")]
     switch(judged, ("too_short",), on=False)
     assert rejudge(judged, silent)["kept_by_operator"] == 2

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from stratos_tui.distill.budget import set_workspace_cap
 from stratos_tui.distill.judge import state_of
 from stratos_tui.distill.plan import choose_pairs
 from stratos_tui.distill.run import distill, follow, stop, submit
@@ -16,7 +17,7 @@ from stratos_tui.progress import Canceled
 from stratos_tui.store import batches, ledger, rejections, requests
 from stratos_tui.store.db import Store
 from stratos_tui.store.distill import examples, teachers, totals
-from stratos_tui.teachers.prices import Usage, batch_cost, nanodollars, price_of
+from stratos_tui.teachers.prices import Usage, batch_cost, dollars, in_dollars, nanodollars, price_of
 from stratos_tui.teachers.rehearsal.settings import BAD_KINDS, RehearsalSettings
 
 if TYPE_CHECKING:
@@ -113,7 +114,10 @@ def test_the_rubric_teaches_directly_and_for_nothing(seeded: Store, quick: Disti
 
 def test_a_rehearsal_without_bad_answers_says_what_the_rubric_says(seeded: Store, quick: DistillSettings) -> None:
     distill(seeded, "rubric", limit=80, settings=quick)
-    distill(seeded, "rehearsal", limit=80, settings=only(quick, "five", share=0.0))
+    result = distill(seeded, "rehearsal", limit=80, settings=only(quick, "five", share=0.0))
+    # nothing is asked twice here, so what was estimated for one round is what it comes to
+    estimate = result["cost_estimate"]
+    assert estimate["low"] < result["spent"] < estimate["high"]
     said = [
         [(each.article_id, each.profile_id, each.tenths, each.reason, each.trace) for each in examples(seeded, teacher)]
         for teacher in ("rubric", "rehearsal")
@@ -146,8 +150,6 @@ def test_money_is_exact_to_the_nanodollar(seeded: Store, quick: DistillSettings)
     assert nanodollars(result["spent"]) == expected
     assert seeded.value("SELECT count(*) FROM ledger WHERE kind = 'settle'") == len(billed)
     assert ledger.spend(seeded, simulated=False) == ledger.Spend(0, 0)
-    estimate = result["cost_estimate"]
-    assert estimate["low"] < result["spent"] < estimate["high"] * 1.6
 
 
 def test_a_budget_is_never_passed_and_is_used_as_answers_come_in(seeded: Store, quick: DistillSettings) -> None:
@@ -182,6 +184,57 @@ def test_nothing_is_sent_where_nothing_fits(seeded: Store, quick: DistillSetting
     assert batches.load(seeded) == []
 
 
+def test_the_cap_that_binds_is_named_with_its_own_spend_and_what_raises_it(
+    seeded: Store, quick: DistillSettings
+) -> None:
+    good = only(quick, "five", share=0.0)
+    distill(seeded, "rehearsal", limit=5, settings=good)
+    known = ledger.spend(seeded, simulated=True).settled
+    spent = dollars(known)
+    assert spent > 0.001
+    pairs = choose_pairs(seeded, limit=15)[5:]
+
+    def refusal(budget: float | None, own: float | None, workspace: float | None, ask: Any = submit) -> str:
+        set_workspace_cap(seeded, workspace, simulated=True)
+        where = {"pairs": pairs, "budget_usd": budget, "own_usd": own, "settings": good}
+        with pytest.raises(StratosError) as error:
+            ask(seeded, "rehearsal", **where)
+        return str(error.value)
+
+    own, budget, workspace = "the job's own budget", "the budget", "the workspace's cap"
+    for ask in (submit, distill):
+        said = refusal(None, 0.001, None, ask)
+        # what was spent before is no part of what the job's own budget bounds
+        assert said.startswith(f"{own} of $0.001 holds 10 requests back: $0.00 of it is spent and $0.00 held, and")
+        assert said.endswith("; raise --job-budget")
+    said = refusal(spent + 0.001, None, None)
+    assert said.startswith(f"{budget} of {in_dollars(known + 10**6)} holds 10 requests back: {in_dollars(known)} of it")
+    assert said.endswith("; raise --budget")
+    said = refusal(None, None, spent + 0.001)
+    assert said.startswith(f"{workspace} of {in_dollars(known + 10**6)} holds 10 requests back: {in_dollars(known)} of")
+    assert said.endswith("; raise `stratos distill cap --simulated`")
+    # of several the one that leaves the least
+    assert refusal(spent + 0.002, 0.003, spent + 0.001).startswith(workspace)
+    assert refusal(spent + 0.001, 0.003, spent + 0.002).startswith(budget)
+    assert refusal(spent + 0.002, 0.00002, spent + 0.003).startswith(f"{own} of $0.00002 holds")
+
+
+@pytest.mark.parametrize(
+    ("amount", "words"),
+    [
+        (0, "$0.00"),
+        (1, "$0.000000001"),
+        (20_000, "$0.00002"),
+        (1_000_000, "$0.001"),
+        (490_700_000, "$0.4907"),
+        (12_500_000_000, "$12.50"),
+        (1_234_567_890_000, "$1,234.5679"),
+    ],
+)
+def test_an_amount_in_words_never_hides_that_there_is_one(amount: int, words: str) -> None:
+    assert in_dollars(amount) == words
+
+
 def test_a_canceled_run_keeps_what_is_done_and_goes_on(
     seeded: Store, quick: DistillSettings, what_came_of: Read
 ) -> None:
@@ -206,13 +259,13 @@ def test_submitting_and_following_are_steps_of_their_own(seeded: Store, quick: D
 
 
 def test_looking_once_waits_for_nothing(seeded: Store, quick: DistillSettings) -> None:
-    slow = replace(quick, rehearsal=RehearsalSettings(latency_seconds=60.0))
+    slow = replace(quick, rehearsal=RehearsalSettings(latency_seconds=86_400.0))
     submit(seeded, "rehearsal", choose_pairs(seeded, limit=5), settings=slow)
     assert follow(seeded, "rehearsal", wait=False, settings=slow)["open"] == 5
 
 
 def test_a_stopped_batch_is_canceled_and_can_be_asked_again(seeded: Store, quick: DistillSettings) -> None:
-    slow = replace(quick, rehearsal=RehearsalSettings(latency_seconds=60.0))
+    slow = replace(quick, rehearsal=RehearsalSettings(latency_seconds=86_400.0))
     pairs = choose_pairs(seeded, limit=40)
     submit(seeded, "rehearsal", pairs, budget_usd=0.65, settings=slow)
     assert stop(seeded, "rehearsal", settings=slow)["stopped"]["batches"] == 1

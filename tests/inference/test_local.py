@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from stratos_tui.errors import StratosError
-from stratos_tui.inference.local import STOP_TOKENS, Sampling, generate, load, stream
+from stratos_tui.inference import memory
+from stratos_tui.inference.local import Generation, Sampling, generate, load, stream
+from stratos_tui.prism.modelfile import STOP_TOKENS
 from stratos_tui.prism.prompts import chatml
 
 if TYPE_CHECKING:
@@ -82,14 +84,18 @@ def test_a_shorter_prompt_is_padded_without_being_read_differently(model: LocalM
 def test_the_stream_yields_what_generate_returns(model: LocalModel) -> None:
     prompts, seeds = PROMPTS * 3, list(range(9))
     texts = [""] * len(prompts)
-    ended: list[int] = []
+    ended: dict[int, Generation] = {}
     for index, piece in stream(model, prompts, seeds, FLAT):
         assert index not in ended
-        texts[index] += piece
-        if not piece:
-            ended.append(index)
-    assert sorted(ended) == list(range(len(prompts)))
-    assert texts == [each.text for each in generate(model, prompts, seeds, FLAT)]
+        if isinstance(piece, str):
+            assert piece
+            texts[index] += piece
+        else:
+            ended[index] = piece
+    assert texts == [ended[index].text for index in range(len(prompts))]
+    assert {each.finished for each in ended.values()} == {True, False}
+    whole = generate(model, prompts, seeds, FLAT)
+    assert [replace(ended[index], seconds=0) for index in range(len(prompts))] == [replace(e, seconds=0) for e in whole]
 
 
 def test_an_answer_ends_with_its_stop_token_and_another_one_is_cut(model: LocalModel) -> None:
@@ -111,6 +117,17 @@ def test_an_answer_fills_the_context_at_most_and_a_prompt_that_leaves_no_room_is
     with pytest.raises(StratosError, match=f"leaves no room in a context of {CONTEXT}"):
         generate(model, ["Zürich " * CONTEXT], [1], SHORT)
     assert generate(model, [], [], SHORT) == []
+
+
+def test_a_model_that_memory_cannot_hold_is_refused_before_it_is_loaded(
+    folder: Path, model: LocalModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weights = model.model.num_parameters()
+    monkeypatch.setattr(memory, "free_memory", lambda: weights * 4)
+    with pytest.raises(StratosError, match=f"its {weights:,} weights in fp32 take"):
+        load(folder)
+    monkeypatch.setattr(memory, "free_memory", lambda: weights * 5)
+    assert load(folder).context == CONTEXT
 
 
 @pytest.mark.parametrize("broken", ["no folder", "no files", "no weights", "torn weights", "no end"])

@@ -134,7 +134,9 @@ def test_the_same_place_beats_another_place() -> None:
 
 
 def test_something_to_act_on_beats_the_same_without() -> None:
-    idle = change(OPENING, title="Fjordlab speaks on whale acoustics in Bergen", body="A talk on sounds.")
+    idle = change(
+        OPENING, title="Fjordlab speaks on whale acoustics in Bergen", body="A talk on sounds.", deadline=None
+    )
     assert judge(BAKER, OPENING).tenths > judge(BAKER, idle).tenths
 
 
@@ -230,7 +232,7 @@ def test_an_expired_opportunity_is_low_whatever_matches(profile: Profile) -> Non
 
 
 def test_words_can_say_that_it_is_over() -> None:
-    closed = change(OPENING, body="Applications are closed. The post was in whale acoustics.")
+    closed = change(OPENING, body="Applications are closed. The post was in whale acoustics.", deadline=None)
     assert judge(BAKER, closed).signals.timely == "expired"
     assert band_of(judge(BAKER, closed).tenths) == "low"
 
@@ -254,7 +256,7 @@ def test_a_credible_source_supports_critical(source_type: str) -> None:
 
 
 def test_critical_needs_something_timely() -> None:
-    old = change(OPENING, published=TODAY - timedelta(days=400), title=OPENING.title + " now hiring")
+    old = change(OPENING, deadline=None, published=TODAY - timedelta(days=400), title=OPENING.title + " now hiring")
     assert judge(BAKER, old).tenths < 90
 
 

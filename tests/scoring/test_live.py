@@ -101,6 +101,19 @@ async def test_a_model_streams_every_pair_at_once_and_stays_loaded(
     assert store.value("SELECT count(*) FROM scores") == 0
 
 
+async def test_a_streamed_answer_that_the_limit_cuts_has_no_score(
+    store: Store, tasks: list[Task], endless_model: Path
+) -> None:
+    live = LiveScorer(store)
+    events = await collected(live, f"hf:{endless_model}", tasks[:1])
+    await live.close()
+    [said] = [event.scored for event in events if isinstance(event, Finished)]
+    [whole] = produce(find_scorer(store, f"hf:{endless_model}"), tasks[:1])
+    assert "SCORE: 7.5 | REASON: so." in texts(events, 1)[0]
+    assert replace(said, latency_ms=0) == replace(whole, latency_ms=0)
+    assert (said.tenths, said.error) == (None, "truncated: 640 tokens")
+
+
 async def test_leaving_early_cancels_and_the_next_request_is_served(
     store: Store, tasks: list[Task], tiny_model: Path
 ) -> None:

@@ -161,7 +161,7 @@ def test_a_student_is_a_finished_run_with_its_model(store: Store, tmp_path: Path
         store, [], digest="d", order_digest="o", teacher="rubric", params={}, summary={}, prompt_fingerprint="p"
     )
     run_id = runs.add(store, dataset_id, "nano", {}, "fingerprint")
-    with pytest.raises(StratosError, match="is queued, not done"):
+    with pytest.raises(StratosError, match=f"run {run_id} is queued, so it has no model yet"):
         find_scorer(store, f"student:{run_id}")
     folder = tmp_path / "run"
     runs.queue(store, run_id, str(folder))
@@ -172,6 +172,7 @@ def test_a_student_is_a_finished_run_with_its_model(store: Store, tmp_path: Path
     (folder / "model" / "config.json").write_text("{}")
     found = find_scorer(store, f"student:{run_id}", seed=3)
     assert (found.path, found.model, found.run_id, found.seed) == (folder / "model", "fingerprint", run_id, 3)
+    assert runs.model_folder(store, run_id) == found.path
     assert available(store) == ["rubric", f"student:{run_id}", "hf:PATH"]
     moved = Path(f"{store.path}.models") / f"run-{run_id}"
     moved.parent.mkdir()
@@ -235,6 +236,13 @@ def test_a_prompt_that_is_too_long_fails_alone(shipped: Store, pairs: Pairs, tin
     assert said[0].tokens_in > 2048
     alone = produce(find_scorer(shipped, f"hf:{tiny_model}"), tasks[1:2])
     assert without_latency(said[1:2]) == without_latency(alone)
+
+
+def test_an_answer_that_the_limit_cuts_has_no_score(shipped: Store, pairs: Pairs, endless_model: Path) -> None:
+    [said] = score_pairs(shipped, find_scorer(shipped, f"hf:{endless_model}"), pairs[:1])
+    assert said.raw.startswith("SCORE: 7.5 | REASON: so.\nSCORE: 7.5")
+    assert (said.tenths, said.error) == (None, "truncated: 640 tokens")
+    assert said.tokens_out == sampling().max_new_tokens
 
 
 KILLED = """

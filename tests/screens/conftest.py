@@ -31,6 +31,7 @@ TEACHER = "rehearsal"
 ARTICLES = 24
 PENDING = 20
 """Pairs of the last batch, which is still out."""
+GIVE_UP_SECONDS = 600
 
 Settle = Callable[["Pilot[None]"], Awaitable[None]]
 Until = Callable[["Pilot[None]", Callable[[], object]], Awaitable[None]]
@@ -81,10 +82,13 @@ def settle() -> Settle:
 
 @pytest.fixture
 def until() -> Until:
-    """Wait until something holds, a minute at most: ``await until(pilot, lambda: …)``, for what a timer brings."""
+    """Wait until something holds: ``await until(pilot, lambda: …)``, for what a timer or another process brings.
+
+    It gives up after minutes only: on a loaded machine a process that loads the training stack takes one by itself.
+    """
 
     async def wait(pilot: Pilot[None], holds: Callable[[], object]) -> None:
-        end = monotonic() + 60
+        end = monotonic() + GIVE_UP_SECONDS
         while not holds():
             assert monotonic() < end, "it never came to hold"
             await pilot.pause(0.02)

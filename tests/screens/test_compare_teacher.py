@@ -229,9 +229,15 @@ async def test_keys_are_answered_while_the_teacher_thinks(
             await until(pilot, lambda: not column(pilot, "left").query(".teacher.-on"))
             await pilot.press("p")
             await until(pilot, both(pilot, "is being asked"))
+            # leaving would wait for what may be paid: it takes a second q
+            await pilot.press("q")
+            await pilot.pause()
+            assert "q again leaves, and waits up to 30 s" in notice(pilot)
+            assert pilot.app.is_running
         finally:
             go.set()
         await until(pilot, both(pilot, "asked now"))
+        assert fresh.awaited == ""
         assert len(chat_server.asked) == 2
 
 

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -21,9 +20,11 @@ from stratos_tui.dataset.build import build, plan_build
 from stratos_tui.dataset.rebalance import STRATEGIES
 from stratos_tui.store import datasets, jobs, lengths
 from stratos_tui.store.db import Store
+from stratos_tui.store.jobs import Job
 from stratos_tui.store.lengths import Length
 
 Settle = Callable[[Pilot[None]], Awaitable[None]]
+Until = Callable[[Pilot[None], Callable[[], object]], Awaitable[None]]
 SNAPSHOTS = pytest.mark.parametrize("size", [(120, 40), (80, 24)], ids=["120x40", "80x24"])
 
 
@@ -46,6 +47,17 @@ def reload(app: StratosApp) -> None:
 
 def notice(app: StratosApp) -> str:
     return str(app.screen.query_one(Notice).content)
+
+
+def ended(store: Store, kind: str) -> list[Job]:
+    """The jobs of a kind that are over, however they ended."""
+    return [job for job in jobs.latest(store) if job.kind == kind and job.ended_at]
+
+
+def offered(app: StratosApp) -> str:
+    """The keys of the screen's own actions that do something now."""
+    own = [each for each in app.screen.active_bindings.values() if each.node is app.screen and each.enabled]
+    return "".join(each.binding.key for each in own if each.binding.key in "rxsmectEwy")
 
 
 async def test_bands_stand_beside_the_target_and_what_it_cost(
@@ -109,18 +121,14 @@ async def test_another_build_can_be_chosen(built: int, app: StratosApp, settle: 
         assert app.screen.query_one("#examples", ListingTable).table.row_count == 203
 
 
-async def test_r_builds_in_a_process_of_its_own(prepared: Store, app: StratosApp, settle: Settle) -> None:
+async def test_r_builds_in_a_process_of_its_own(prepared: Store, app: StratosApp, settle: Settle, until: Until) -> None:
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.press("6")
         await settle(pilot)
         await pilot.press("r")
         await settle(pilot)
-        for _ in range(300):
-            ended = [job for job in jobs.latest(prepared) if job.kind == "dataset" and job.ended_at]
-            if ended:
-                break
-            await asyncio.sleep(0.1)
-        assert [(job.state, job.error) for job in ended] == [("done", "")]
+        await until(pilot, lambda: ended(prepared, "dataset"))
+        assert [(job.state, job.error) for job in ended(prepared, "dataset")] == [("done", "")]
         reload(app)
         await settle(pilot)
         newest = datasets.latest(prepared)
@@ -168,13 +176,33 @@ async def test_without_a_build_it_says_which_key_makes_one(store: Store, settle:
         await pilot.press("6")
         await settle(pilot)
         assert "r builds one" in pane(app, "bands")
+        # nothing can be done with a build, so nothing is offered
+        assert offered(app) == "rs"
         await pilot.press("e")
         await settle(pilot)
-        assert "nothing to export" in notice(app)
+        assert app.screen_stack == [app.screen]
+
+
+async def test_only_keys_that_do_something_are_offered(
+    prepared: Store, built: int, app: StratosApp, settle: Settle
+) -> None:
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("6")
+        await settle(pilot)
+        assert sorted(offered(app)) == sorted("rsmectEwy")
+        # while something is built or counted it can be stopped, and nothing else is begun
+        job = jobs.add(prepared, "dataset", {})
+        jobs.start(prepared, job)
+        reload(app)
+        await settle(pilot)
+        assert sorted(offered(app)) == sorted("xmectEwy")
+        await pilot.press("x")
+        await settle(pilot)
+        assert f"asked job {job} to stop" in notice(app)
 
 
 async def test_a_strategy_is_chosen_by_what_it_costs(
-    prepared: Store, built: int, app: StratosApp, settle: Settle
+    prepared: Store, built: int, app: StratosApp, settle: Settle, until: Until
 ) -> None:
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.press("6")
@@ -198,11 +226,7 @@ async def test_a_strategy_is_chosen_by_what_it_costs(
         await settle(pilot)
         # a small build may be over before its beginning is read
         assert any(said in notice(app) for said in ("building from the traces of rehearsal", "dataset build is done"))
-        for _ in range(300):
-            ended = [job for job in jobs.latest(prepared) if job.kind == "dataset" and job.ended_at]
-            if ended:
-                break
-            await asyncio.sleep(0.1)
+        await until(pilot, lambda: ended(prepared, "dataset"))
         newest = datasets.latest(prepared)
         assert newest is not None
         assert newest.params["strategy"] == "weights"
@@ -266,7 +290,9 @@ async def test_lengths_leaks_and_what_was_set_aside_are_named(
         assert "hold-out against all training pairs" in proofs
 
 
-async def test_tokens_are_counted_for_a_base(prepared: Store, built: int, app: StratosApp, settle: Settle) -> None:
+async def test_tokens_are_counted_for_a_base(
+    prepared: Store, built: int, app: StratosApp, settle: Settle, until: Until
+) -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("6")
         await settle(pilot)
@@ -275,12 +301,8 @@ async def test_tokens_are_counted_for_a_base(prepared: Store, built: int, app: S
         app.screen.query_one(Input).value = "/no/such/base"
         await pilot.press("enter")
         await settle(pilot)
-        for _ in range(300):
-            ended = [job for job in jobs.latest(prepared) if job.kind == "lengths" and job.ended_at]
-            if ended:
-                break
-            await asyncio.sleep(0.1)
-        assert [job.state for job in ended] == ["failed"]
+        await until(pilot, lambda: ended(prepared, "lengths"))
+        assert [job.state for job in ended(prepared, "lengths")] == ["failed"]
         assert lengths.tokenizers(prepared, built) == []
 
 

@@ -157,6 +157,53 @@ async def test_a_key_in_the_bar_can_be_clicked(things: ThingsApp, settle: Settle
         assert isinstance(things.screen, HelpScreen)
 
 
+class ManyKeysScreen(ThingsScreen):
+    """More keys than a small terminal has room for."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("r", "main", "the main thing"),
+        Binding("e", "more", "something"),
+        Binding("d", "never", "does not apply"),
+        *(Binding(key, f"all('{key}')", f"all of {key}", group=Binding.Group("all")) for key in "AXN"),
+        *(Binding(key, f"rare('{key}')", f"rarely {key} needed") for key in "lmw"),
+    ]
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        return action != "never" and super().check_action(action, parameters)
+
+
+class ManyKeysApp(StratosApp):
+    MODES: ClassVar[dict[str, Any]] = {**StratosApp.MODES, "overview": ManyKeysScreen}
+
+
+async def test_where_keys_do_not_fit_the_most_important_show_and_help_has_all(prepared: Store, settle: Settle) -> None:
+    app = ManyKeysApp(prepared, live=False)
+    async with app.run_test(size=(220, 24)) as pilot:
+        await settle(pilot)
+        bar = text(pilot, KeyBar)
+        for words in ("all of A", "rarely w needed", "b break", "? help", "^p find"):
+            assert words in bar
+        assert "does not apply" not in bar
+        await pilot.resize_terminal(176, 24)
+        await settle(pilot)
+        bar = text(pilot, KeyBar)
+        assert "AXN all" in bar
+        assert "rarely w needed" in bar
+        assert "? help" in bar
+        await pilot.resize_terminal(80, 24)
+        await settle(pilot)
+        bar = text(pilot, KeyBar)
+        assert bar.split()[0] == "r"
+        assert bar.index("the main thing") < bar.index("something") < bar.index("AXN all")
+        assert bar.rstrip().endswith("? more")
+        assert "^p" not in bar
+        await pilot.click(KeyBar, offset=(bar.index("? more") + 2, 0))
+        await settle(pilot)
+        said = "\n".join(str(part.render()) for part in app.screen.query(Static))
+        for words in ("rarely l needed", "rarely w needed", "all of N"):
+            assert words in said
+
+
 async def test_help_explains_what_is_focused_and_every_key(things: ThingsApp, settle: Settle) -> None:
     async with things.run_test(size=(120, 60)) as pilot:
         await settle(pilot)
@@ -213,6 +260,8 @@ async def test_an_answer_goes_by_itself_and_an_error_stays(
     monkeypatch.setattr("screens.frame.ANSWER_SECONDS", 0.05)
     async with things.run_test(size=(120, 40)) as pilot:
         await settle(pilot)
+        # where the store is not watched an answer stays
+        things.live = True
         screen = things.screen
         assert isinstance(screen, ThingsScreen)
         notice = screen.query_one(Notice)

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
@@ -13,6 +12,7 @@ from stratos_tui.app import StratosApp
 from stratos_tui.store.db import Store
 
 Settle = Callable[[Pilot[None]], Awaitable[None]]
+Until = Callable[[Pilot[None], Callable[[], object]], Awaitable[None]]
 
 
 @pytest.mark.parametrize(
@@ -24,15 +24,23 @@ Settle = Callable[[Pilot[None]], Awaitable[None]]
     ],
 )
 async def test_the_screen_says_how_a_command_ended(
-    store: Store, settle: Settle, arguments: list[str], word: str
+    store: Store, settle: Settle, until: Until, arguments: list[str], word: str
 ) -> None:
     app = StratosApp(store, live=False)
     async with app.run_test(size=(120, 40)) as pilot:
         await settle(pilot)
         launch(cast("PhaseScreen[Any]", app.screen), arguments, "started", again="r")
         notice = app.screen.query_one(Notice)
-        for _ in range(300):
-            if word in str(notice.content):
-                break
-            await asyncio.sleep(0.1)
-        assert word in str(notice.content)
+        await until(pilot, lambda: word in str(notice.content))
+
+
+async def test_what_a_cap_held_back_is_said_at_the_end(seeded: Store, settle: Settle, until: Until) -> None:
+    app = StratosApp(seeded, live=False)
+    arguments = ["distill", "run", "--pairs", "40", "--no-pilot", "--budget", "0.1"]
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        launch(cast("PhaseScreen[Any]", app.screen), arguments, "started", again="r")
+        notice = app.screen.query_one(Notice)
+        await until(pilot, lambda: "distill run is done" in str(notice.content))
+        assert "held back" in str(notice.content) or "holds" in str(notice.content)
+        assert "✓" not in str(notice.content)

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
-import json
+import re
+import unicodedata
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,13 +14,14 @@ from textual.widgets import Static
 
 from screens import mask_text
 from screens.mask import MaskScreen
-from screens.mask_text import Token
 from screens.widgets.text_pane import TextPane
 from screens.widgets.virtual_table import VirtualTable
 from stratos_tui.app import StratosApp
-from stratos_tui.errors import StratosError
+from stratos_tui.records import Split
 from stratos_tui.store import datasets
 from stratos_tui.store.db import Store
+from stratos_tui.training.mask import Token
+from stratos_tui.training.mask_worker import MaskReader
 from tests.builds import change
 
 Settle = Callable[[Pilot[None]], Awaitable[None]]
@@ -48,6 +51,19 @@ def cells(app: StratosApp) -> list[str]:
     return [] if row is None else [str(cell) for cell in row.cells]
 
 
+def readers(store: Store) -> list[str]:
+    """The processes that read tokens of a store."""
+    found = []
+    for each in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = each.read_bytes().decode(errors="replace").split("\0")
+        except OSError:
+            continue
+        if "stratos_tui.training.mask_worker" in words and str(store.path.resolve()) in words:
+            found.append(each.parent.name)
+    return found
+
+
 async def test_the_lens_tells_what_carries_loss_by_sign_and_goes_to_any_example(
     prepared: Store, app: StratosApp, settle: Settle, until: Until
 ) -> None:
@@ -56,6 +72,7 @@ async def test_the_lens_tells_what_carries_loss_by_sign_and_goes_to_any_example(
         "UPDATE dataset_examples SET prompt = ? WHERE split = 'train' AND position = 2",
         f"<|im_start|>user\n{HOSTILE}<|im_end|>\n",
     )
+    pytest.importorskip("trl", reason="the training stack is not installed")
     of = datasets.count(prepared, 1, "train")
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.press("7")
@@ -91,12 +108,15 @@ async def test_the_lens_tells_what_carries_loss_by_sign_and_goes_to_any_example(
         await until(pilot, lambda: "[red]" in pane(app, "prompt") if isinstance(app.screen, MaskScreen) else False)
         assert "[red]not red[/] ␛[31mnot red␛[0m" in pane(app, "prompt")
         assert "\u202e" not in pane(app, "prompt")
-        # the other split, and back to the phase
+        # the other split, by the same process, which ends with the lens
+        [reader] = readers(prepared)
         await pilot.press("s")
-        await until(pilot, lambda: "eval example 1 of" in title(app) and "supervised" in totals(app))
+        await until(pilot, lambda: "eval example 1 of" in title(app))
+        assert readers(prepared) == [reader]
         await pilot.press("escape")
         await settle(pilot)
         assert not isinstance(app.screen, MaskScreen)
+        assert readers(prepared) == []
 
 
 async def test_on_the_dataset_screen_it_opens_at_the_example_under_the_cursor(
@@ -119,7 +139,7 @@ async def settle_title(pilot: Pilot[None], until: Until, app: StratosApp) -> Non
 async def test_what_cannot_be_read_is_said(prepared: Store, app: StratosApp, settle: Settle, until: Until) -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await settle(pilot)
-        await app.push_screen(MaskScreen(99, "nano"))
+        await app.push_screen(MaskScreen(99, "nano", {}))
         await until(pilot, lambda: "✗" in totals(app))
         assert "dataset 99" in totals(app)
 
@@ -133,23 +153,33 @@ def test_a_hole_in_the_completion_stands_out() -> None:
 
 
 @given(st.lists(st.builds(Token, st.integers(0, 200_000), st.text(max_size=8), st.booleans()), max_size=30))
-def test_what_the_command_prints_is_read_back(tokens: list[Token]) -> None:
-    document = {"tokens": [{"id": each.id, "text": each.text, "supervised": each.supervised} for each in tokens]}
-    assert mask_text.parse(json.dumps(document)) == tokens
+def test_whatever_a_token_stands_for_stays_on_its_line(tokens: list[Token]) -> None:
     for row in mask_text.rows(tokens):
-        assert all(char.isprintable() for char in str(row.cells[3]).replace("�", "")) or "\n" not in str(row.cells[3])
-
-
-@given(st.text(max_size=40))
-def test_anything_else_is_refused_in_one_line(document: str) -> None:
-    with pytest.raises(StratosError):
-        mask_text.parse(document)
+        # nothing that a terminal would obey, a line end above all
+        assert not {unicodedata.category(char) for char in str(row.cells[3])} & {"Cc", "Cs", "Zl", "Zp"}
 
 
 @SNAPSHOTS
 def test_it_looks_right(
-    snap_compare: Any, app: StratosApp, settle: Settle, until: Until, size: tuple[int, int]
+    snap_compare: Any,
+    prepared: Store,
+    app: StratosApp,
+    settle: Settle,
+    until: Until,
+    size: tuple[int, int],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    def words(reader: MaskReader, split: Split, position: int) -> list[Token]:
+        row = datasets.row(prepared, 1, split, position)
+        assert row is not None
+        parts = ((row.prompt, False), (row.completion, True))
+        return [
+            Token(len(word), word, supervised) for text, supervised in parts for word in re.findall(r"\s?\S+|\s", text)
+        ]
+
+    # the look needs no tokenizer
+    monkeypatch.setattr(MaskReader, "tokens", words)
+
     async def there(pilot: Pilot[None]) -> None:
         await pilot.press("7")
         await settle(pilot)

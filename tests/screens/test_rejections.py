@@ -5,17 +5,21 @@ from typing import Any
 
 import pytest
 from textual.pilot import Pilot
-from textual.widgets import Static
+from textual.widgets import Input, Static
 
 from screens.frame import Notice
+from screens.widgets.bars import KeyBar
 from screens.widgets.listing_table import ListingTable
 from screens.widgets.text_pane import TextPane
 from screens.widgets.virtual_table import VirtualTable
 from stratos_tui.app import StratosApp
-from stratos_tui.store import rejections, requests
+from stratos_tui.distill.rulebook import Rules
+from stratos_tui.distill.switches import rules_of
+from stratos_tui.store import jobs, phase_views, rejections, requests
 from stratos_tui.store.db import Store
 
 Settle = Callable[[Pilot[None]], Awaitable[None]]
+Until = Callable[[Pilot[None], Callable[[], object]], Awaitable[None]]
 SNAPSHOTS = pytest.mark.parametrize("size", [(120, 40), (80, 24)], ids=["120x40", "80x24"])
 
 
@@ -244,3 +248,75 @@ async def test_what_is_planned_again_is_missing_in_the_next_phase_of_asking(app:
         await settle(pilot)
         assert "missing  787" in before
         assert "missing  787" in pane(app, "plan")
+
+
+async def test_rules_are_switched_and_judged_again_as_a_job(
+    prepared: Store, app: StratosApp, settle: Settle, until: Until
+) -> None:
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("5")
+        await settle(pilot)
+        before = dict(phase_views.rejection_counts(prepared))
+        await pilot.press("s")
+        await settle(pilot)
+        table = app.screen.query_one(VirtualTable)
+        assert table.row is not None
+        assert [str(cell) for cell in table.row.cells] == [
+            "too short",
+            "✓ on",
+            str(before["too_short"]),
+            "least_words 15",
+        ]
+        await pilot.press("space")
+        await settle(pilot)
+        assert str(table.row.cells[1]) == "– off"
+        await pilot.press("j", "e")
+        await settle(pilot)
+        app.screen.query_one(Input).value = "most_words=some"
+        await pilot.press("enter")
+        await settle(pilot)
+        assert "a number of words" in "\n".join(str(each.content) for each in app.screen.query(Static))
+        app.screen.query_one(Input).value = "most_words=199"
+        await pilot.press("enter")
+        await settle(pilot)
+        # an answer without a score is of no use, whatever anybody would accept
+        await pilot.press("G", "space")
+        await settle(pilot)
+        assert str(table.row.cells[1]) == "always"
+        await pilot.press("enter")
+        await until(pilot, lambda: any(job.kind == "rejudge" and job.ended_at for job in jobs.latest(prepared)))
+        assert rules_of(prepared).off == {"too_short"}
+        assert "too_short" not in phase_views.rejection_counts(prepared)
+        assert rules_of(prepared).limits.most_words == 199
+        await until(pilot, lambda: "is done: 220 answers judged again" in notice(app))
+        await pilot.press("u")
+        await until(
+            pilot, lambda: sum(job.kind == "rejudge" and job.state == "done" for job in jobs.latest(prepared)) == 2
+        )
+        assert phase_views.rejection_counts(prepared)["too_short"] == before["too_short"]
+        assert rules_of(prepared) == Rules()
+
+
+async def test_leaving_the_rules_changes_nothing(prepared: Store, app: StratosApp, settle: Settle) -> None:
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("5")
+        await settle(pilot)
+        await pilot.press("s")
+        await settle(pilot)
+        await pilot.press("space", "escape")
+        await settle(pilot)
+        await pilot.press("s")
+        await settle(pilot)
+        await pilot.press("enter")
+        await settle(pilot)
+    assert rules_of(prepared) == Rules()
+    assert not [job for job in jobs.latest(prepared) if job.kind == "rejudge"]
+
+
+async def test_eighty_columns_name_the_keys_for_all_that_are_listed(app: StratosApp, settle: Settle) -> None:
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("5")
+        await settle(pilot)
+        bar = app.screen.query_one(KeyBar).render_line(0).text
+        for words in ("a accept", "n note", "v view", "AXRN all", "? more"):
+            assert words in bar

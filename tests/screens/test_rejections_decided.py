@@ -153,15 +153,16 @@ async def test_the_cap_per_pair_is_said(prepared: Store, app: StratosApp, settle
             "INSERT INTO requests (article_id, profile_id, teacher, attempt, custom_id, state, reference_date,"
             " profile_digest, prompt_fingerprint, settings, planned_at, code_version)"
             " SELECT article_id, profile_id, teacher, n, 'more' || n, 'errored', reference_date, profile_digest, '',"
-            " '{}', planned_at, '' FROM requests, (SELECT 2 AS n UNION SELECT 3) WHERE requests.id = ?",
+            " '{}', planned_at, '' FROM requests, (SELECT 2 AS n UNION SELECT 3 UNION SELECT 4 UNION SELECT 5)"
+            " WHERE requests.id = ?",
             (first,),
         )
     async with app.run_test(size=(120, 40)) as pilot:
         await open_reason(pilot, settle, "too short")
-        assert "attempt 1 of 3" in str(app.screen.query_one("#answer", TextPane).border_title)
+        assert "attempt 1 of 5" in str(app.screen.query_one("#answer", TextPane).border_title)
         await pilot.press("r")
         await settle(pilot)
-        assert "was asked 3 times, and 3 are the most" in notice(app)
+        assert "was asked 5 times, and 5 are the most: 3 by itself and 2 more on your word" in notice(app)
     assert requests.unsent(prepared, "rehearsal") == []
 
 

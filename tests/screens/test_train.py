@@ -2,9 +2,6 @@ from __future__ import annotations
 
 import os
 import re
-import signal
-import subprocess
-import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, cast
@@ -13,14 +10,12 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Static
 
-from screens.dialogs import ConfirmScreen
 from screens.frame import Notice, PhaseScreen
 from screens.widgets.curve import Curve
 from screens.widgets.listing_table import ListingTable
 from screens.widgets.text_pane import TextPane
 from stratos_tui.app import StratosApp
-from stratos_tui.dataset.build import build
-from stratos_tui.store import datasets, jobs, probes, runs
+from stratos_tui.store import jobs, probes, runs
 from stratos_tui.store.db import Store
 from stratos_tui.store.probes import Probe
 from stratos_tui.store.runs import Point
@@ -153,29 +148,29 @@ async def test_the_difficulty_that_is_being_seen_falls_as_the_first_epoch_goes_o
         put(prepared, running, 13, 1.5)
         reload(app)
         await settle(pilot)
-        assert "every difficulty, shuffled (epoch 2)" in pane(app, "meters")
-        for words in ("memory", "GB held", "eta"):
+        assert "all, shuffled, epoch 2" in pane(app, "meters")
+        for words in ("process ", "GB of memory", "eta"):
             assert words in pane(app, "meters")
 
 
-def difficulty(app: StratosApp) -> float:
-    found = re.search(r"scores (\d\.\d) from 5\.0 \(epoch 1\)", pane(app, "meters"))
-    assert found is not None
-    return float(found[1])
-
-
-async def test_c_lays_the_run_before_under_the_curve(running: int, app: StratosApp, settle: Settle) -> None:
+async def test_a_gpus_memory_stands_beside_the_processs(
+    prepared: Store, running: int, app: StratosApp, settle: Settle
+) -> None:
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.press("7")
         await settle(pilot)
-        assert "run 1" not in curve(app)
-        await pilot.press("c")
+        assert "device" not in pane(app, "meters")
+        point = Point(3, "train", 1.5, 0.002, 0.7, 0.5, 300.0, 0.3, None, 61_400_000_000, 150_100_000_000)
+        runs.put_point(prepared, running, point)
+        reload(app)
         await settle(pilot)
-        assert "run 1" in curve(app)
-        assert "train 3.000" in curve(app)
-        await pilot.press("c")
-        await settle(pilot)
-        assert "run 1" not in curve(app)
+        assert "61.4 of 150.1 GB at most" in pane(app, "meters")
+
+
+def difficulty(app: StratosApp) -> float:
+    found = re.search(r"scores (\d\.\d) from 5\.0, epoch 1", pane(app, "meters"))
+    assert found is not None
+    return float(found[1])
 
 
 async def test_a_run_that_goes_on_is_found_again_and_followed(
@@ -217,146 +212,17 @@ async def test_the_log_is_literal(running: int, app: StratosApp, settle: Settle)
         assert "step 1 of 40\n␛[31m[red]warning[/]␛[0m" in pane(app, "log")
 
 
-async def test_a_run_whose_process_is_gone_says_so_and_offers_to_resume(
-    prepared: Store, running: int, app: StratosApp, settle: Settle
-) -> None:
-    ended = subprocess.Popen([sys.executable, "-c", ""])
-    ended.wait()
-    runs.begin(prepared, running, ended.pid)
-    async with app.run_test(size=(120, 40)) as pilot:
-        await pilot.press("7")
-        await settle(pilot)
-        await pilot.press("r")
-        await settle(pilot)
-        assert isinstance(app.screen, ConfirmScreen)
-        asked = "\n".join(str(each.content) for each in app.screen.query(Static))
-        assert f"Resume run {running}?" in asked
-        assert "goes on from step 10" in asked
-        await pilot.press("n")
-        await settle(pilot)
-        assert "r resumes it" in text(app, "#now") or "failed" in text(app, "#now")
-
-
-async def test_before_a_run_the_form_says_what_changed_since_the_last(
-    prepared: Store, app: StratosApp, settle: Settle, nano_run: int
-) -> None:
-    async with app.run_test(size=(120, 40)) as pilot:
-        await pilot.press("7")
-        await settle(pilot)
-        await pilot.press("r")
-        await settle(pilot)
-        assert f"Nothing changed since run {nano_run}" in text(app, "#changes")
-        await pilot.press(*"epochs=3 shape.layers=2")
-        await settle(pilot)
-        lines = text(app, "#changes").splitlines()
-        assert lines == [f"Changed since run {nano_run}", "epochs  4 → 3", "shape.layers  4 → 2"]
-        # what does not exist cannot be started
-        await pilot.press(*" nonsense=1", "enter")
-        await settle(pilot)
-        assert "training has no setting 'nonsense'" in text(app, "#changes")
-        await pilot.press("escape")
-        await settle(pilot)
-        assert "run" in text(app, "#now")
-    assert [run.id for run in runs.load(prepared)] == [nano_run, 1]
-
-
-async def test_another_build_is_a_change(prepared: Store, app: StratosApp, settle: Settle, nano_run: int) -> None:
-    newer = build(prepared, "rehearsal")
-    found = datasets.get(prepared, newer)
-    assert found is not None
-    async with app.run_test(size=(80, 24)) as pilot:
-        await pilot.press("7")
-        await settle(pilot)
-        await pilot.press("n")
-        await settle(pilot)
-        assert f"dataset  1 (5f3a9c0be1d2) → {newer} ({found.digest[:12]})" in text(app, "#changes")
-        await pilot.press("escape")
-
-
-async def test_what_is_done_already_is_not_trained_again(
-    prepared: Store, app: StratosApp, settle: Settle, nano_run: int
-) -> None:
-    async with app.run_test(size=(120, 40)) as pilot:
-        await pilot.press("7")
-        await settle(pilot)
-        await pilot.press("r")
-        await settle(pilot)
-        await pilot.press("enter")
-        await settle(pilot)
-        assert f"run {nano_run} is just that, and done" in notice(app)
-    assert len(runs.load(prepared)) == 2
-
-
-async def test_a_run_is_begun_with_the_settings_that_were_typed(
-    prepared: Store, app: StratosApp, settle: Settle, nano_run: int
-) -> None:
-    async with app.run_test(size=(120, 40)) as pilot:
-        await pilot.press("7")
-        await settle(pilot)
-        await pilot.press("n")
-        await settle(pilot)
-        await pilot.press(*"epochs=1 probe_pairs=0", "enter")
-        await settle(pilot)
-        begun = runs.load(prepared)[0]
-        assert begun.pid is not None
-        os.kill(begun.pid, signal.SIGKILL)
-        os.waitpid(begun.pid, 0)
-        assert begun.id != nano_run
-        assert (begun.params["epochs"], begun.params["probe_pairs"]) == (1, 0)
-        assert f"run {begun.id} is being trained" in notice(app)
-
-
-async def test_a_base_that_is_no_model_is_said(prepared: Store, app: StratosApp, settle: Settle) -> None:
-    async with app.run_test(size=(120, 40)) as pilot:
-        await pilot.press("7")
-        await settle(pilot)
-        await pilot.press("n")
-        await settle(pilot)
-        await pilot.press("shift+tab", "ctrl+u", "/", "enter")
-        await settle(pilot)
-        assert "has no config.json" in notice(app)
-    assert len(runs.load(prepared)) == 1
-
-
-async def test_x_asks_the_run_to_stop(prepared: Store, running: int, app: StratosApp, settle: Settle) -> None:
-    async with app.run_test(size=(120, 40)) as pilot:
-        await pilot.press("7")
-        await settle(pilot)
-        await pilot.press("r")
-        await settle(pilot)
-        assert "x stops it" in notice(app)
-        await pilot.press("x")
-        await settle(pilot)
-        assert "keeps a checkpoint" in notice(app)
-    assert runs.beat(prepared, running, 3)
-
-
 async def test_failed_checks_come_first_with_why_they_matter(prepared: Store, app: StratosApp, settle: Settle) -> None:
-    job = jobs.add(prepared, "preflight", {"base": "nano"})
+    job = jobs.add(prepared, "preflight", {"base": "nano", "dataset": 1, "settings": {"[b]x[/b]": 1}})
     jobs.start(prepared, job)
     jobs.finish(prepared, job, "done", result={"checks": CHECKS})
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.press("7")
         await settle(pilot)
         found = pane(app, "preflight")
-        assert found.startswith("1 of 3 checks block a run\n✗ eos_and_pad  </s>")
+        assert found.startswith("1 of 3 checks block a run\nnano on dataset 1 [b]x[/b]=1\n✗ eos_and_pad  </s>")
         assert "[b]never[/b] stops" in found
         assert "✓ disk" in found
-
-
-async def test_p_measures_the_checks_and_does_not_call_it_done_where_one_fails(
-    prepared: Store, app: StratosApp, settle: Settle, until: Until
-) -> None:
-    build(prepared, "rehearsal")
-    async with app.run_test(size=(120, 40)) as pilot:
-        await pilot.press("7")
-        await settle(pilot)
-        await pilot.press("p")
-        await until(pilot, lambda: "preflight:" in notice(app) or "✗" in notice(app))
-        assert "train preflight: the answer is no" in notice(app)
-        reload(app)
-        await settle(pilot)
-        assert "block a run" in pane(app, "preflight")
 
 
 async def test_before_the_first_run_the_checks_have_the_room(prepared: Store, app: StratosApp, settle: Settle) -> None:
@@ -394,15 +260,77 @@ async def test_a_run_that_somebody_starts_is_shown_unless_another_was_chosen(
         assert "run 1 done" in text(app, "#now")
 
 
-@pytest.mark.parametrize("key", ["r", "p"])
-async def test_without_a_dataset_it_says_where_one_comes_from(store: Store, settle: Settle, key: str) -> None:
-    app = StratosApp(store, live=False)
+@pytest.mark.parametrize("size", [(120, 40), (80, 24)])
+async def test_enter_goes_from_a_run_to_its_curves(
+    running: int, app: StratosApp, settle: Settle, size: tuple[int, int]
+) -> None:
+    async with app.run_test(size=size) as pilot:
+        await pilot.press("7")
+        await settle(pilot)
+        if size == (80, 24):
+            await pilot.press("v")
+            await settle(pilot)
+        await pilot.press("j", "enter")
+        await settle(pilot)
+        assert "run 1 done" in text(app, "#now")
+        assert app.focused is app.screen.query_one("#loss")
+
+
+async def test_only_keys_that_do_something_are_offered(
+    prepared: Store, running: int, app: StratosApp, settle: Settle
+) -> None:
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("7")
+        await settle(pilot)
+        assert offered(app) == {"stop", "preflight", "mask", "overlay"}
+        await pilot.press("j")
+        await settle(pilot)
+        assert "run 1 done" in text(app, "#now")
+        # another run is being trained, so none can be begun
+        assert offered(app) == {"run", "preflight", "publish", "mask", "overlay"}
+        runs.finish(prepared, running, "stopped")
+        reload(app)
+        await settle(pilot)
+        assert offered(app) == {"run", "preflight", "new", "publish", "mask", "overlay"}
+
+
+def offered(app: StratosApp) -> set[str]:
+    named = {"run", "stop", "preflight", "new", "publish", "roll_back", "mask", "overlay"}
+    return {each.binding.action for each in app.screen.active_bindings.values() if each.enabled} & named
+
+
+async def test_the_main_numbers_stand_in_a_line_where_the_meters_do_not_show(
+    prepared: Store, running: int, app: StratosApp, settle: Settle
+) -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("7")
         await settle(pilot)
-        await pilot.press(key)
+        brief = text(app, "#brief")
+        for words in ("acc 50.0 %", "grad 0.70", "lr 2.0e-03", "tok/s", "saved at 20", "scores"):
+            assert words in brief
+        assert app.screen.query_one("#brief").display
+        assert "step 2 of 40" in text(app, "#now")
+        assert "eta" in text(app, "#now")
+        await pilot.resize_terminal(120, 40)
         await settle(pilot)
-        assert "press 6, then r" in notice(app)
+        assert not app.screen.query_one("#brief").display
+
+
+async def test_a_pilot_that_is_done_says_whether_a_long_run_is_worth_it(
+    prepared: Store, app: StratosApp, settle: Settle
+) -> None:
+    run = runs.add(prepared, 1, "nano", {"examples": 1000, "overridden": ["pilot", "disk"]}, "pilot")
+    probes.add(prepared, run, probe(20, 0.1, 0.05))
+    runs.finish(prepared, run, "done")
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("7")
+        await settle(pilot)
+        assert "✗ gap 0.1, PSR 5%, 18 of 20 pairs read: start no long run" in pane(app, "meters")
+        assert ["may", "fail", "pilot,", "disk"] in [line.split() for line in pane(app, "meters").splitlines()]
+        probes.add(prepared, run, probe(40, 4.2, 0.65))
+        reload(app)
+        await settle(pilot)
+        assert "✓ gap 4.2, PSR 65%, 18 of 20 pairs read: a long run is worth its hours" in pane(app, "meters")
 
 
 @SNAPSHOTS
@@ -418,21 +346,6 @@ def test_a_probed_run_looks_right(
         if size == (80, 24):
             await pilot.press("v")
             await settle(pilot)
-
-    assert snap_compare(app, terminal_size=size, run_before=there)
-
-
-@SNAPSHOTS
-def test_the_form_looks_right(
-    snap_compare: Any, nano_run: int, app: StratosApp, settle: Settle, size: tuple[int, int]
-) -> None:
-    async def there(pilot: Pilot[None]) -> None:
-        await pilot.press("7")
-        await settle(pilot)
-        await pilot.press("r")
-        await settle(pilot)
-        await pilot.press(*"epochs=3 learning_rate=1e-3")
-        await settle(pilot)
 
     assert snap_compare(app, terminal_size=size, run_before=there)
 

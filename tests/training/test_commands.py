@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from stratos_tui.commands.training import train
+from stratos_tui.errors import StratosError
 from stratos_tui.store import runs
 from stratos_tui.store.db import Store
 
@@ -19,6 +20,8 @@ pytest.importorskip("trl", reason="the training stack is not installed")
 
 def said(store: Store, *words: str) -> tuple[int, dict[str, Any]]:
     found = CliRunner().invoke(train, [*words, "--db", str(store.path), "--json"], standalone_mode=False)
+    if isinstance(found.exception, StratosError):
+        raise found.exception
     assert found.exception is None, found.output
     return int(found.return_value or 0), json.loads(found.stdout)
 
@@ -53,6 +56,30 @@ def test_a_run_can_wait_for_accelerate(built: Store) -> None:
     assert words[4:] == [
         *("-m", "stratos_tui.training.train_lora", "--db", str(built.path.resolve()), "--run", str(found["run"]))
     ]
+
+
+def test_accelerates_configuration_is_recorded_and_used(built: Store, tmp_path: Path) -> None:
+    file = tmp_path / "fsdp.yaml"
+    with pytest.raises(StratosError, match=r"fsdp\.yaml: there is no such file"):
+        said(built, "start", "--no-launch", "--accelerate-config", str(file))
+    file.touch()
+    _, found = said(built, "start", "--no-launch", "--accelerate-config", str(file))
+    assert shlex.split(found["command"])[:4] == ["accelerate", "launch", "--config_file", str(file)]
+    run = runs.get(built, found["run"])
+    assert run is not None
+    assert run.accelerate == str(file)
+    # named once, it need not be named again
+    assert said(built, "start", "--no-launch")[1] == found
+
+
+def test_what_a_resume_cannot_replace_is_refused_with_what_it_can(built: Store) -> None:
+    said(built, "start", "--no-launch")
+    with pytest.raises(
+        StratosError, match=r"epochs is part of what run 1 is; .* micro_batch, activation_checkpointing"
+    ):
+        said(built, "resume", "--set", "epochs=3")
+    with pytest.raises(StratosError, match="micro_batch: write NAME=VALUE"):
+        said(built, "resume", "--set", "micro_batch")
 
 
 def test_preflight_takes_settings(built: Store) -> None:

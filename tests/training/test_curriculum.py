@@ -20,13 +20,13 @@ def order(
     batch: int = 8,
     window: int = 4,
 ) -> list[int]:
-    return epoch_order(epoch, of, later=later, seed=seed, batch=batch, window=window)
+    return epoch_order(epoch, of, range(len(of), 0, -1), later=later, seed=seed, batch=batch, window=window)
 
 
 @given(lengths, st.integers(0, 3), st.integers(1, 9), st.integers(0, 5))
 def test_every_epoch_sees_every_row_once(of: Lengths, epoch: int, batch: int, window: int) -> None:
     for later in ("sorted", "shuffled"):
-        found = epoch_order(epoch, of, later=later, seed=1, batch=batch, window=window)
+        found = epoch_order(epoch, of, [5] * len(of), later=later, seed=1, batch=batch, window=window)
         assert sorted(found) == list(range(len(of)))
         if epoch == 0 or later == "sorted":
             assert found == list(range(len(of)))
@@ -45,12 +45,36 @@ def test_later_epochs_are_shuffled_each_in_its_own_way_and_the_same_way_every_ti
 @given(lengths, st.integers(1, 9), st.integers(2, 5))
 def test_a_shuffled_epoch_puts_rows_of_like_length_together(of: Lengths, batch: int, window: int) -> None:
     def padded(window: int) -> int:
-        found = epoch_order(1, whole, later="shuffled", seed=0, batch=batch, window=window)
+        found = epoch_order(1, whole, [5] * len(whole), later="shuffled", seed=0, batch=batch, window=window)
         return sum(max(whole[row] for row in rows) * len(rows) for rows in steps([found], batch))
 
     # a last batch that is not full may come out longer than it would by chance
     whole = of * batch
     assert padded(window) <= padded(0)
+
+
+@given(st.lists(st.tuples(st.integers(0, 4), st.integers(1, 900)), min_size=1, max_size=60), st.integers(1, 5))
+def test_in_a_sorted_epoch_rows_of_equal_difficulty_alone_change_places(
+    rows: list[tuple[int, int]], batch: int
+) -> None:
+    rows = sorted(rows, key=lambda row: -row[0])
+    distances, of = [row[0] for row in rows], [row[1] for row in rows]
+
+    def found(epoch: int, sorted_window: int) -> list[int]:
+        return epoch_order(
+            epoch, of, distances, later="sorted", seed=0, batch=batch, window=4, sorted_window=sorted_window
+        )
+
+    seen = found(0, 60)
+    assert found(1, 60) == seen
+    assert sorted(seen) == found(0, 0) == list(range(len(rows)))
+    assert [distances[at] for at in seen] == distances
+    # as wide as the build, a window orders every group of equals by length
+    assert [(-distances[at], of[at]) for at in seen] == sorted((-each, length) for each, length in rows)
+    # the digest tells rows that changed places
+    assert (digest_after(60, [seen], batch) == digest_after(60, [found(0, 0)], batch)) == (seen == found(0, 0))
+    # a narrow one moves no row further than it is wide
+    assert all(abs(at - position) < batch for position, at in enumerate(found(0, 1)))
 
 
 def test_the_digest_is_over_what_was_seen_in_which_step() -> None:

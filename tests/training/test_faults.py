@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,22 +23,14 @@ Train = Callable[..., Run]
 
 
 @pytest.fixture
-def train(built: Store, tiny: dict[str, object], monkeypatch: pytest.MonkeyPatch) -> Train:
-    """Train dataset 1 in this process and return how the run ended."""
-    pytest.importorskip("trl", reason="the training stack is not installed")
-    from stratos_tui.training import train_lora
+def train(tiny: dict[str, object], train_here: Train) -> Train:
+    """Train dataset 1 by the tiny settings in this process and return how the run ended."""
 
     def do(base: str = "nano", **overrides: object) -> Run:
         settings = {
             name: value for name, value in (tiny | overrides).items() if base == "nano" or not name.startswith("shape.")
         }
-        run_id = launch.create(built, 1, base, settings)
-        monkeypatch.setattr(sys, "argv", ["train_lora", "--db", str(built.path), "--run", str(run_id)])
-        with suppress(SystemExit):
-            train_lora.main()
-        run = runs.get(built, run_id)
-        assert run is not None
-        return run
+        return train_here(settings, base)
 
     return do
 
@@ -55,7 +45,7 @@ def test_a_loss_that_is_no_number_stops_the_run_with_its_cause(built: Store, tra
     with pytest.raises(StratosError, match=f"run {run.id} failed: .* became"):
         launch.wait(built, run.id, silent)
     with pytest.raises(StratosError, match="so it has no model yet"):
-        launch.model_folder(built, run.id)
+        runs.model_folder(built, run.id)
 
 
 def test_a_check_that_fails_stops_the_run_before_its_first_step_unless_it_is_named(built: Store, train: Train) -> None:
@@ -67,6 +57,7 @@ def test_a_check_that_fails_stops_the_run_before_its_first_step_unless_it_is_nam
     run = train()
     assert run.state == "failed"
     assert run.error.startswith("preflight band_shares: noise 90% of 25%, wanted within 5%")
+    assert run.error.endswith("`--override band_shares` lets it fail")
     assert runs.points(built, run.id, "train") == []
     named = train(overridden=["band_shares"])
     assert named.id != run.id
@@ -83,7 +74,7 @@ def test_a_run_that_does_not_improve_any_more_ends_early_with_its_best_weights(b
     before = runs.points(built, run.id, "train")
     with built.write() as connection:
         connection.execute("UPDATE runs SET state = 'failed' WHERE id = ?", (run.id,))
-    folder = launch.folder_of(built, run.id) / launch.MODEL
+    folder = runs.folder_of(built, run.id) / runs.MODEL
     model = (folder / "model.safetensors").read_bytes()
     folder.rename(folder.with_name("model.part"))
     again = train(learning_rate=0.5, patience=1, epochs=4, evaluations=8)
@@ -142,7 +133,7 @@ def test_a_base_of_any_other_kind_gets_an_adapter_that_is_merged_when_it_is_load
     )  # fmt: skip
     assert (run.state, run.error) == ("done", "")
     assert 0 < run.metrics["trained_parameters"] < run.metrics["parameters"]
-    folder = launch.model_folder(built, run.id)
+    folder = runs.model_folder(built, run.id)
     adapter = json.loads((folder / "adapter_config.json").read_text())
     assert (adapter["use_dora"], adapter["r"], adapter["lora_alpha"]) == (True, 2, 4)
     assert not (folder / "model.safetensors").exists()

@@ -5,10 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-import sys
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -25,6 +23,7 @@ from stratos_tui.training.recipes import recipe_for
 pytest.importorskip("trl", reason="the training stack is not installed")
 
 Hook = Callable[[str], None]
+TrainHere = Callable[..., Run]
 SEEN = """
 from stratos_tui.store import runs
 put = runs.put_point
@@ -60,10 +59,15 @@ def ended(store: Store, settings: dict[str, object]) -> Run:
     run = runs.get(store, run_id)
     assert run is not None
     assert run.state == "failed"
-    folder = launch.folder_of(store, run_id)
-    assert [each.name for each in folder.glob("checkpoint-*") if (each / "complete").is_file()] == ["checkpoint-2"]
-    assert not (folder / launch.MODEL).exists()
+    assert kept(store, run) == ["checkpoint-2"]
+    assert not (runs.folder_of(store, run_id) / runs.MODEL).exists()
     return run
+
+
+def kept(store: Store, run: Run) -> list[str]:
+    """The whole checkpoints of a run."""
+    folder = runs.folder_of(store, run.id)
+    return [each.name for each in folder.glob("checkpoint-*") if (each / runs.COMPLETE).is_file()]
 
 
 @pytest.fixture
@@ -74,73 +78,101 @@ def settings(tiny: dict[str, object]) -> dict[str, object]:
 def test_a_run_in_which_nothing_happens_ends_itself(
     built: Store, settings: dict[str, object], after_step_3: Hook
 ) -> None:
-    after_step_3("time.sleep(600)")
-    run = ended(built, settings | {"stall_seconds": 2.0, "stall_factor": 2})
-    assert "it stalled: nothing happened for" in run.error
+    # three hours later, as its guards' clock has it
+    later = "types.SimpleNamespace(monotonic=lambda: time.monotonic() + 10_800)"
+    after_step_3(f"import types; from stratos_tui.training import guards; guards.time = {later}; time.sleep(600)")
+    run = ended(built, settings)
+    assert "it stalled: nothing happened for 10" in run.error
     assert "the last good checkpoint is kept" in run.error
     # its row is closed first, and then the process ends
-    until = time.monotonic() + 30
+    until = time.monotonic() + 120
     while launch.alive(built, run.id) and time.monotonic() < until:
         time.sleep(0.05)
     assert not launch.alive(built, run.id)
 
 
-def test_a_run_without_memory_says_what_to_lower(built: Store, settings: dict[str, object], after_step_3: Hook) -> None:
-    # the process may have no more memory than it has: its next batch is refused by PyTorch's own allocator
-    after_step_3(
-        "import resource, torch; resource.setrlimit(resource.RLIMIT_AS, (1 << 20, resource.RLIM_INFINITY));"
-        " torch.empty(1 << 30)"
+def test_a_run_without_memory_goes_on_with_less_at_once(
+    built: Store, settings: dict[str, object], train_here: TrainHere, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    put = runs.put_point
+
+    def starve(store: Store, run_id: int, point: runs.Point) -> None:
+        put(store, run_id, point)
+        if (point.split, point.step) == ("train", 3):
+            # more than any machine has: PyTorch's own allocator refuses
+            torch.empty(1 << 50)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(runs, "put_point", starve)
+        run = train_here(settings)
+    assert run.state == "failed"
+    assert run.error.startswith("out of memory after step 3")
+    assert (
+        "`stratos train resume --set micro_batch=4 --set activation_checkpointing=true` goes on with less" in run.error
     )
-    run = ended(built, settings)
-    assert run.error.startswith("out of memory after step")
-    assert "micro_batch (now 8), activation_checkpointing=true" in run.error
-
-
-def train_here(store: Store, settings: dict[str, object], monkeypatch: pytest.MonkeyPatch) -> Run:
-    from stratos_tui.training import train_lora
-
-    run_id = launch.create(store, 1, "nano", settings)
-    monkeypatch.setattr(sys, "argv", ["train_lora", "--db", str(store.path), "--run", str(run_id)])
-    with suppress(SystemExit):
-        train_lora.main()
-    run = runs.get(store, run_id)
-    assert run is not None
-    return run
+    assert kept(built, run) == ["checkpoint-2"]
+    # what keeps the loss is no part of what a run is
+    assert launch.create(built, 1, "nano", settings | {"micro_batch": 4, "liger": "off"}) == run.id
+    with pytest.raises(StratosError, match=r"batch is part of what run 1 is; .* micro_batch, activation_checkpointing"):
+        launch.resume(built, run.id, {"batch": 4})
+    with pytest.raises(StratosError, match="the setting micro_batch is a int"):
+        launch.resume(built, run.id, {"micro_batch": "few"})
+    launch.resume(built, run.id, {"micro_batch": 4, "attention": "auto"})
+    again = launch.wait(built, run.id, silent)
+    assert (again.state, again.params["micro_batch"], again.metrics["micro_batch"]) == ("done", 4, 4)
+    assert again.metrics["order_as_expected"]
+    [change] = again.changes
+    assert [change[name] for name in ("name", "before", "after", "step")] == ["micro_batch", 8, 4, 3]
+    assert "  micro_batch was 8 up to step 3, then 4" in (Path(again.folder) / runs.LOG).read_text("utf-8")
 
 
 def test_a_disk_that_fills_stops_the_run_before_a_checkpoint_is_torn(
-    built: Store, settings: dict[str, object], monkeypatch: pytest.MonkeyPatch
+    built: Store, settings: dict[str, object], train_here: TrainHere, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = launch.folder_of(built, launch.create(built, 1, "nano", settings))
+    folder = runs.folder_of(built, launch.create(built, 1, "nano", settings))
     real = shutil.disk_usage
 
     def filling(path: object) -> object:
-        return SimpleNamespace(free=1000) if (folder / "checkpoint-2" / "complete").exists() else real(str(path))
+        return SimpleNamespace(free=1000) if (folder / "checkpoint-2" / runs.COMPLETE).exists() else real(str(path))
 
     monkeypatch.setattr(shutil, "disk_usage", filling)
-    run = train_here(built, settings, monkeypatch)
+    run = train_here(settings)
     assert run.state == "failed"
     assert run.error.startswith("the disk is filling: 0.00 GB are free and a checkpoint takes")
     assert [each.name for each in folder.glob("checkpoint-*")] == ["checkpoint-2"]
     # with room again it goes on from there to its end
     monkeypatch.setattr(shutil, "disk_usage", real)
-    again = train_here(built, settings, monkeypatch)
+    again = train_here(settings)
     assert (again.id, again.state) == (run.id, "done")
 
 
-def test_answers_that_loop_are_said_and_end_the_run_where_that_was_asked(
-    built: Store, settings: dict[str, object], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+def test_answers_that_loop_twice_running_end_the_run(
+    built: Store,
+    settings: dict[str, object],
+    train_here: TrainHere,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
-    # thrown about by its learning rate, it says little but dots after its second step
-    looping = settings | {"probe_pairs": 2, "probe_tokens": 60, "learning_rate": 0.3, "warmup": 0.0}
-    run = train_here(built, looping, monkeypatch)
-    assert run.state == "done"
-    found = probes.points(built, run.id)
-    assert any(each.detail["looping"] for each in found)
+    from stratos_tui.inference import local
+
+    said = iter([*["no match " * 20] * 2, "one trace that ends", *["no match " * 20] * 9])
+
+    def loop_at_times(_: object, prompts: Sequence[str], *__: object) -> list[local.Generation]:
+        text = next(said)
+        return [local.Generation(text, 1, 1, 0.0, finished=True) for _ in prompts]
+
+    monkeypatch.setattr(local, "generate", loop_at_times)
+    asked = settings | {"probe_pairs": 2}
+    # evaluated after each step, of which the first three are its warm-up: the second loops, the third does not
+    ended = train_here(asked | {"evaluations": 8, "warmup": 3.0})
     assert "answers repeat themselves" in capfd.readouterr().out
-    strict = train_here(built, looping | {"stop_at_loops": 0.0}, monkeypatch)
-    assert strict.state == "failed"
-    assert "more than stop_at_loops=0.0 allows" in strict.error
+    assert (ended.state, [probe.step for probe in probes.points(built, ended.id)]) == ("failed", [1, 2, 3, 4, 5])
+    assert "answers repeat themselves at step 5, and" in ended.error
+    assert "did at step 4; stop_at_loops=0.5 allows less; the last good checkpoint is kept" in ended.error
+    assert train_here(asked | {"evaluations": 2, "epochs": 1, "stop_at_loops": 0.0}).state == "done"
+    assert "answers repeat themselves" in capfd.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import json
 import math
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -19,31 +20,23 @@ from stratos_tui.store.datasets import DatasetRow
 from stratos_tui.store.db import Store
 from stratos_tui.training import launch
 from stratos_tui.training.check import Check
+from stratos_tui.training.curriculum import difficulty
 from stratos_tui.training.mask import IGNORED, Encoded, encode
-from stratos_tui.training.recipes import recipe_for
+from stratos_tui.training.recipes import Recipe, recipe_for
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 pytest.importorskip("trl", reason="the training stack is not installed")
 
-from stratos_tui.training import preflight, preflight_machine, preflight_tokens
+from stratos_tui.training import options, preflight, preflight_machine, preflight_tokens
 from stratos_tui.training import sizes as size_of
 from tests.builds import change
 
 
-@pytest.fixture(scope="module")
-def base(rows: list[DatasetRow], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small base on disk."""
-    from stratos_tui.training.nano import build_model, build_tokenizer
-    from stratos_tui.training.recipes import NanoShape
-
-    folder = tmp_path_factory.mktemp("bases") / "base"
-    tokenizer = build_tokenizer((row.prompt + row.completion for row in rows), 1200)
-    tokenizer.save_pretrained(str(folder))
-    shape = NanoShape(vocabulary=1200, hidden=16, layers=1, heads=1, key_value_heads=1, head_dim=8, feed_forward=16)
-    build_model(tokenizer, shape, seed=0).save_pretrained(str(folder))
-    return folder
+@pytest.fixture(scope="session")
+def base(base_file: Path) -> Path:
+    return base_file
 
 
 @pytest.fixture(scope="module")
@@ -155,11 +148,12 @@ def test_the_default_sampler_shuffles_every_epoch(
     recipe = recipe_for("nano", {"epochs": 2, "batch": 8, "micro_batch": 8})
     lengths = [len(encode(tokenizer, row.prompt, row.completion).ids) for row in rows]
     default = trl_trainer(rows[:4], tokenizer, tmp_path)
-    found = preflight.order(trainers.dry_order(default, lengths, recipe), rows, recipe)
+    distances = difficulty(rows)
+    found = preflight.order(trainers.dry_order(default, lengths, distances, recipe), rows, recipe)
     assert (found.ok, found.value) == (False, "epoch 1 is out of order")
     # what TRL calls sequential is so in both epochs
     same = trl_trainer(rows[:4], tokenizer, tmp_path, train_sampling_strategy="sequential")
-    seen = trainers.dry_order(same, lengths, recipe)
+    seen = trainers.dry_order(same, lengths, distances, recipe)
     assert preflight.order(seen, rows, recipe).value == "epoch 2 is not shuffled"
     assert preflight.order(seen, rows, recipe_for("nano", {"epochs": 2, "later_epochs": "sorted"})).ok
     assert "does not see every row once" in preflight.order([seen[0][:-1]], rows, recipe).value
@@ -172,13 +166,14 @@ def test_the_default_sampler_shuffles_every_epoch(
         ('TEMPLATE """', 'SYSTEM "/no_think"\nTEMPLATE """', "says /no_think"),
         ('PARAMETER stop "<|im_end|>"', "", "does not stop at <|im_end|>"),
         ("PARAMETER temperature 0.6", "PARAMETER temperature 0", "is greedy"),
-        ("FROM", "MESSAGE assistant SCORE: 5\nFROM", ""),
+        ('PARAMETER stop "<|im_end|>"', 'PARAMETER stop "<|im_end|>"\nMESSAGE assistant SCORE: 5', "puts words"),
         ("<|im_start|>assistant\n", "", "has no assistant turn"),
     ],
 )
 def test_a_modelfile_that_suppresses_or_pre_fills_thought(old: str, new: str, says: str) -> None:
     assert preflight_tokens.modelfile(modelfile()).ok
-    found = preflight_tokens.modelfile(modelfile().replace(old, new) if says else f"x\n{new}")
+    assert old in modelfile()
+    found = preflight_tokens.modelfile(modelfile().replace(old, new))
     assert not found.ok
     assert says in found.value
 
@@ -239,6 +234,10 @@ def test_sequences_longer_than_the_context(built: Store, base: Path, tmp_path: P
 # the machine
 
 
+def machine(store: Store, base: Path, recipe: Recipe, of: size_of.Sizes) -> list[Check]:
+    return list(preflight_machine.checks(store, str(base), recipe, of, 10, 5, weighted=False))
+
+
 def test_a_base_that_does_not_fit_in_memory_shows_the_sum(built: Store, base: Path) -> None:
     found = checked(built, base, micro_batch=32, batch=1_048_576 * 32)["memory"]
     assert found.ok
@@ -252,11 +251,31 @@ def test_the_plans_base_fits_the_plans_card() -> None:
     # Qwen3-8B as its config.json has it, on 24 GB
     of = size_of.Sizes(8_190_735_360, 1_244_659_712, 44_900_000, 12288 * 4096, 36, 4096, 151_936, 40_960)
     recipe = recipe_for("Qwen/Qwen3-8B")
+
+    def fitted(room: float | None, **more: int) -> tuple[int, bool]:
+        found = options.fit(recipe, of, 900, 300, room, **more)
+        assert found.batch == 32
+        return found.micro_batch, found.activation_checkpointing
+
+    assert fitted(25.2e9) == (2, True)
+    # nothing is gained by more on a CPU, and nothing fits where it does not: the check of memory says so
+    assert fitted(None) == fitted(8e9) == (2, True)
+    # with room no activation is computed again, and more rows go at once
+    assert fitted(48e9) == (4, False)
+    assert fitted(141e9) == (8, False)
+    # by 8 processes 4 rows each make the batch; two that share the weights have room for more
+    assert fitted(141e9, processes=8) == (4, False)
+    assert fitted(25.2e9, processes=2, shards=2) == (2, False)
+    fixed = recipe_for("Qwen/Qwen3-8B", {"micro_batch": 1, "activation_checkpointing": False})
+    assert options.fit(fixed, of, 900, 300, 141e9) is fixed
+    recipe = options.fit(recipe, of, 900, 300, 25.2e9)
     needed = size_of.memory(of, recipe, longest=900, longest_completion=300)
     assert 18e9 < needed.total < 24e9
     assert needed.weights == pytest.approx(2 * of.parameters + 4 * of.trained)
-    small = size_of.memory(of, recipe_for("Qwen/Qwen3-8B", {"four_bit": True}), 900, 300)
+    small = size_of.memory(of, replace(recipe, four_bit=True), 900, 300)
     assert small.total < needed.total / 2
+    shared = size_of.memory(of, recipe, 900, 300, shards=2)
+    assert (shared.weights, shared.activations) == (needed.weights / 2, needed.activations)
 
 
 def test_an_adapter_is_counted_as_it_is_built(base: Path, tokenizer: Any) -> None:
@@ -308,7 +327,7 @@ def test_a_device_that_only_emulates_bf16(built: Store, base: Path, monkeypatch:
     of = size_of.Sizes(1000, 100, 10, 10, 1, 8, 100, 100)
 
     def found() -> dict[str, Check]:
-        return {check.name: check for check in preflight_machine.checks(built, recipe, of, 10, 5)}
+        return {check.name: check for check in machine(built, base, recipe, of)}
 
     assert found()["precision"].ok
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
@@ -324,14 +343,14 @@ def test_a_device_that_only_emulates_bf16(built: Store, base: Path, monkeypatch:
     [
         ({"attention": "flash_attention_2"}, "needs a GPU, bf16 and the package flash-attn"),
         ({"liger": "on"}, "needs a GPU and the package liger-kernel"),
-        ({"padding_free": True}, "would mix examples and change the loss"),
+        ({"padding_free": "on"}, "would mix examples and change the loss"),
         ({"four_bit": True}, "four_bit needs a GPU"),
     ],
 )
 def test_parts_that_are_not_here(built: Store, base: Path, settings: dict[str, object], says: str) -> None:
     recipe = recipe_for(str(base), settings | {"device": "cpu"})
     of = size_of.Sizes(1000, 100, 10, 10, 1, 8, 100, 100)
-    found = {check.name: check for check in preflight_machine.checks(built, recipe, of, 10, 5)}["options"]
+    found = {check.name: check for check in machine(built, base, recipe, of)}["options"]
     assert not found.ok
     assert says in found.value
 
@@ -365,6 +384,9 @@ def test_a_long_run_without_a_pilot(built: Store, base: Path) -> None:
     from stratos_tui.store.probes import Probe
 
     assert failed(built, base, pilot_examples=8) == {"pilot"}
+    # a number of rows is no pilot where it is more than one takes
+    assert failed(built, base, pilot_examples=8, examples=16) == {"pilot"}
+    assert failed(built, base, pilot_examples=8, examples=8) == set()
     pilot = launch.create(built, 1, str(base), {"examples": 8})
     runs.finish(built, pilot, "done")
     probes.add(built, pilot, Probe(4, 20, 20, 0.1, 0.05, 2.0, {}))

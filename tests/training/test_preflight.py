@@ -15,7 +15,9 @@ import pytest
 from stratos_tui.errors import StratosError
 from stratos_tui.store import datasets, profiles
 from stratos_tui.store.db import Store
+from stratos_tui.training import launch, recipes, sizes
 from stratos_tui.training.check import NAMES, Check
+from stratos_tui.training.curriculum import digest_after
 from stratos_tui.training.preflight import preflight
 from tests.builds import change
 
@@ -25,20 +27,6 @@ pytestmark = pytest.mark.usefixtures("stack")
 @pytest.fixture(scope="module")
 def stack() -> None:
     pytest.importorskip("trl", reason="the training stack is not installed")
-
-
-@pytest.fixture(scope="session")
-def base_file(rows: list[datasets.DatasetRow], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the tokenizer and the configuration of a base; to copy, never to change."""
-    from stratos_tui.training.nano import build_model, build_tokenizer
-    from stratos_tui.training.recipes import NanoShape
-
-    folder = tmp_path_factory.mktemp("bases") / "base"
-    tokenizer = build_tokenizer((row.prompt + row.completion for row in rows), 1200)
-    tokenizer.save_pretrained(str(folder))
-    shape = NanoShape(vocabulary=1200, hidden=16, layers=1, heads=1, key_value_heads=1, head_dim=8, feed_forward=16)
-    build_model(tokenizer, shape, seed=0).save_pretrained(str(folder))
-    return folder
 
 
 @pytest.fixture
@@ -114,15 +102,23 @@ def test_a_prompt_that_a_scorer_would_not_send_any_more_fails(built: Store, base
         ([(0.25, 0.60, False), (0.75, 0.40, False)], False),
         # every pair of the scarce band stands as often as it may
         ([(0.25, 0.60, False), (0.75, 0.40, True)], True),
+        ([(0.25, 0.95, False), (0.75, 0.05, True)], True),
+        # and there are so few of them that a model learns to say noise
+        ([(0.25, 0.96, False), (0.75, 0.04, True)], False),
     ],
 )
 def test_bands_are_near_their_target_or_as_near_as_can_be(
     built: Store, base_file: Path, shares: Sequence[tuple[float, float, bool]], ok: bool
 ) -> None:
     names = ("target", "share", "limited")
-    found = {str(at): dict(zip(names, each, strict=True)) for at, each in enumerate(shares)}
+    found = {
+        group: dict(zip(names, each, strict=True)) for group, each in zip(("noise+low", "high"), shares, strict=True)
+    }
     change(built, "UPDATE datasets SET summary = json_set(summary, '$.shares', json(?))", json.dumps(found))
-    assert checked(built, str(base_file))["band_shares"].ok is ok
+    check = checked(built, str(base_file))["band_shares"]
+    assert check.ok is ok
+    assert ("stay short" in check.value) is shares[1][2]
+    assert checked(built, str(base_file), {"most_noise": 1.0})["band_shares"].ok is (ok or shares[1][2])
 
 
 def test_examples_longer_than_the_context_fail(built: Store) -> None:
@@ -153,7 +149,61 @@ def test_a_disk_without_room_fails(built: Store, monkeypatch: pytest.MonkeyPatch
     found = checked(built)["disk"]
     assert not found.ok
     assert found.value == "0.0 GB free"
-    assert all(part in found.threshold for part in ("checkpoints", "merged", "GGUF"))
+    assert all(part in found.threshold for part in ("checkpoints", "merged", "GGUF", "served copy"))
+
+
+def test_a_base_that_must_be_fetched_takes_its_place_on_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from huggingface_hub import constants
+
+    of = sizes.Sizes(8_000_000_000, 1, 1000, 1, 1, 1, 1, 1)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    here, away = sizes.disk_bytes(str(tmp_path), of), sizes.disk_bytes("Qwen/Qwen3-8B", of)
+    assert here["served copy"] == here["GGUF"]
+    assert away == {"base": 16_000_000_000, **here}
+    snapshot = tmp_path / "models--Qwen--Qwen3-8B" / "snapshots" / "abc"
+    snapshot.mkdir(parents=True)
+    (snapshot.parents[1] / "refs").mkdir()
+    (snapshot.parents[1] / "refs" / "main").write_text("abc")
+    (snapshot / "model.safetensors.index.json").write_text(
+        '{"weight_map": {"a": "1.safetensors", "b": "2.safetensors"}}'
+    )
+    (snapshot / "1.safetensors").touch()
+    assert "base" in sizes.disk_bytes("Qwen/Qwen3-8B", of)
+    (snapshot / "2.safetensors").touch()
+    assert sizes.disk_bytes("Qwen/Qwen3-8B", of) == here
+
+
+def test_the_run_that_is_checked_is_the_run_that_would_be(built: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    # a build that nano goes through twice
+    monkeypatch.setattr(recipes, "NANO_ROWS", 2 * datasets.count(built, 1, "train"))
+    assert launch.planned("nano", datasets.count(built, 1, "train")).epochs == 2
+    found = checked(built, overrides={"shape.vocabulary": 600, "later_epochs": "sorted", "sorted_window": 2})
+    assert found["epochs"].value == "2 epochs"
+    # rows of equal difficulty changed places, which the digest says and the order allows
+    assert found["order"].ok
+    assert found["order"].value.startswith("2 epochs of 32 rows as wanted, ")
+    assert digest_after(4, [range(32)] * 2, 16)[:12] not in found["order"].value
+
+
+def test_what_one_of_several_processes_cannot_look_at_is_said(
+    built: Store, base_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone = checked(built, str(base_file))
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    found = checked(built, str(base_file))
+    assert tuple(found) == NAMES
+    for name in ("batches", "order"):
+        assert (found[name].ok, found[name].value) == (True, "not measured under 2 processes")
+    assert found["initial_loss"] == alone["initial_loss"]
+    assert found["memory"].threshold == alone["memory"].threshold
+    # FSDP: each holds a part of the weights, and no device all of them
+    monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")
+    sharded = checked(built, str(base_file))
+    assert sharded["initial_loss"].value == "not measured: its weights are shared among 2 processes"
+    assert "one of 2 that share the weights" in sharded["memory"].value
+    assert [name for name, check in sharded.items() if not check.ok] == []
 
 
 @pytest.mark.parametrize(

@@ -97,7 +97,7 @@ def test_every_evaluation_was_probed_and_the_run_is_that_of_a_run_without(
     assert run.metrics["probe_psr"] is None
     assert runs.points(built, run_id, "train") == undisturbed.train
     assert runs.points(built, run_id, "eval") == undisturbed.eval
-    ours, theirs = weights(Path(run.folder) / launch.MODEL), weights(Path(undisturbed.run.folder) / launch.MODEL)
+    ours, theirs = weights(Path(run.folder) / runs.MODEL), weights(Path(undisturbed.run.folder) / runs.MODEL)
     assert all(torch.equal(ours[each], theirs[each]) for each in ours)
 
 

@@ -111,12 +111,21 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def train_here(store: Store, run_id: int) -> None:
+    """Train a run in this process, as one does by hand."""
+    from stratos_tui.training import train_lora
+
+    with pytest.MonkeyPatch.context() as patch, suppress(SystemExit):
+        patch.setattr(sys, "argv", ["train_lora", "--db", str(store.path), "--run", str(run_id)])
+        train_lora.main()
+
+
 @pytest.fixture(scope="module")
 def straight(built_file: Path, base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store with a run that nobody disturbed."""
     path = Path(shutil.copy(built_file, tmp_path_factory.mktemp("straight") / "stratos.db"))
     store = open_store(path)
-    launch.wait(store, launch.start(store, 1, str(base), SETTINGS), silent)
+    train_here(store, launch.create(store, 1, str(base), SETTINGS))
     store.close()
     return path
 
@@ -160,7 +169,7 @@ def test_it_passes_every_check_with_the_plans_recipe(built: Store, base: Path) -
 
 def test_the_order_over_two_epochs(straight: Path, rows: list[DatasetRow]) -> None:
     from stratos_tui.training import bases
-    from stratos_tui.training.curriculum import digest_after, epoch_order
+    from stratos_tui.training.curriculum import difficulty, digest_after, epoch_order
     from stratos_tui.training.mask import encode
     from stratos_tui.training.train_lora import spread
 
@@ -171,11 +180,13 @@ def test_the_order_over_two_epochs(straight: Path, rows: list[DatasetRow]) -> No
     tokenizer = bases.load_tokenizer(store, 1, run.base, recipe)
     taken = spread(rows, recipe.examples)
     lengths = [len(encode(tokenizer, row.prompt, row.completion).ids) for row in taken]
+    distances = difficulty(taken)
     orders = [
-        epoch_order(epoch, lengths, later="shuffled", seed=0, batch=recipe.batch, window=recipe.length_window)
+        epoch_order(
+            epoch, lengths, distances, later="shuffled", seed=0, batch=recipe.batch, window=recipe.length_window
+        )
         for epoch in range(2)
     ]
-    distances = [abs(row.tenths - 50) for row in taken]
     assert distances == sorted(distances, reverse=True)
     assert (len(taken), orders[0]) == (8, list(range(8)))
     assert sorted(orders[1]) == orders[0] != orders[1]
@@ -194,7 +205,7 @@ def test_kill_9_and_a_resume_come_to_the_same(
     with pytest.raises(StratosError, match="its process died at step"):
         launch.wait(built, run_id, silent)
     die_at("")
-    launch.resume(built, run_id)
+    train_here(built, run_id)
     ours = launch.wait(built, run_id, silent)
     expected = open_store(straight)
     theirs = runs.get(expected, 1)
@@ -206,22 +217,38 @@ def test_kill_9_and_a_resume_come_to_the_same(
             (each.step, round(each.loss or 0, 5)) for each in b
         ]
     expected.close()
-    first, second = (weights(Path(run.folder) / launch.MODEL) for run in (ours, theirs))
+    first, second = (weights(Path(run.folder) / runs.MODEL) for run in (ours, theirs))
     assert first.keys() == second.keys()
     assert {"lora_A", "lora_B", "lora_magnitude_vector"} <= {part for name in first for part in name.split(".")}
     assert all(torch.equal(first[name], second[name]) for name in first)
 
 
-def test_early_stopping_ends_a_run_that_does_not_improve(
-    built: Store, base: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from stratos_tui.training import train_lora
+def test_merging_changes_nothing_that_it_says(straight: Path) -> None:
+    from safetensors.torch import load_file
 
+    from stratos_tui.serving.merge import merge
+
+    store = open_store(straight)
+    run = runs.get(store, 1)
+    assert run is not None
+    folder, found = merge(store, run, silent)
+    store.close()
+    assert found.adapter
+    assert found.adapter_effect is not None
+    assert found.merge_difference is not None
+    # the adapter says something, and what it says is what the merged weights say, over the whole vocabulary
+    assert found.adapter_effect > 100 * found.tolerance > 0
+    assert found.merge_difference <= found.tolerance
+    assert found.cast_agreement > 0.9
+    weights = load_file(folder / "model.safetensors")
+    assert not [name for name in weights if "lora" in name]
+    assert len(weights["model.embed_tokens.weight"]) == 151_669
+
+
+def test_early_stopping_ends_a_run_that_does_not_improve(built: Store, base: Path) -> None:
     still: dict[str, object] = {"learning_rate": 0.0, "patience": 1, "probe_pairs": 0}
     run_id = launch.create(built, 1, str(base), SETTINGS | still)
-    monkeypatch.setattr(sys, "argv", ["train_lora", "--db", str(built.path), "--run", str(run_id)])
-    with suppress(SystemExit):
-        train_lora.main()
+    train_here(built, run_id)
     run = runs.get(built, run_id)
     assert run is not None
     assert (run.state, run.error) == ("done", "")

@@ -13,6 +13,7 @@ from stratos_tui.training.recipes import (
     epochs_for,
     explain,
     from_params,
+    read_settings,
     recipe_for,
 )
 
@@ -66,6 +67,18 @@ def test_a_setting_that_is_none_or_of_another_type_is_refused(base: str, name: s
     with pytest.raises(StratosError) as refused:
         recipe_for(base, {name: value})
     assert says in str(refused.value)
+
+
+def test_settings_are_read_from_words_and_what_is_not_json_is_text() -> None:
+    found = read_settings(
+        ["attention=sdpa", "epochs=3", "liger=on", "four_bit=true", 'overridden=["disk"]', "base=a=b"]
+    )
+    assert found == {
+        **{"attention": "sdpa", "epochs": 3, "liger": "on", "four_bit": True, "overridden": ["disk"], "base": "a=b"}
+    }
+    for word in ("attention", "=sdpa", ""):
+        with pytest.raises(StratosError, match="write NAME=VALUE"):
+            read_settings([word])
 
 
 def test_nano_goes_through_a_large_build_less_often_and_never_once() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,7 +15,7 @@ from stratos_tui.progress import silent
 from stratos_tui.store import datasets, runs
 from stratos_tui.store.db import Store, open_store
 from stratos_tui.training import launch
-from stratos_tui.training.curriculum import digest_after, epoch_order
+from stratos_tui.training.curriculum import difficulty, digest_after, epoch_order
 from stratos_tui.training.mask import encode
 from stratos_tui.training.recipes import from_params
 
@@ -43,12 +44,31 @@ def test_every_step_and_every_evaluation_left_its_row(undisturbed: Undisturbed) 
             for value in (point.loss, point.learning_rate, point.grad_norm, point.token_accuracy, point.tokens)
         )
         assert point.epoch == pytest.approx(point.step / (STEPS / 2))
+        assert 10e6 < (point.memory or 0) < 100e9
+        assert (point.device_memory, point.device_total) == (None, None)
     assert all(point.loss is not None and math.isfinite(point.loss) for point in undisturbed.eval)
     tokens = [point.tokens or 0.0 for point in undisturbed.train]
     assert tokens == sorted(set(tokens))
     # it learns: an untrained model's loss is the logarithm of its vocabulary
     assert (undisturbed.train[-1].loss or 99) < (undisturbed.train[0].loss or 0) - 0.2
     assert [point.learning_rate for point in undisturbed.train].index(0.002) == 1
+
+
+def test_on_a_gpu_a_step_says_how_much_of_its_memory_was_taken(built: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    from stratos_tui.training.callbacks import Telemetry
+
+    monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda _: 21_000_000_000)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _: SimpleNamespace(total_memory=25_000_000_000))
+    run_id = launch.create(built, 1)
+    state = SimpleNamespace(global_step=3, epoch=0.5, max_steps=9, is_world_process_zero=True)
+    args: Any = SimpleNamespace(device=torch.device("cuda"))
+    telemetry: Any = Telemetry(built, run_id)
+    telemetry.on_log(args, state, None, {"loss": 2.0})
+    [point] = runs.points(built, run_id, "train")
+    assert (point.device_memory, point.device_total) == (21_000_000_000, 25_000_000_000)
+    assert (point.memory or 0) > 10e6
 
 
 def test_its_figures_say_what_was_trained(undisturbed: Undisturbed) -> None:
@@ -70,7 +90,15 @@ def test_the_rows_were_seen_in_the_curriculums_order(done: Store, undisturbed: U
     rows = list(datasets.rows(done, 1, "train"))
     lengths = [len(encode(tokenizer, row.prompt, row.completion).ids) for row in rows]
     orders = [
-        epoch_order(epoch, lengths, later="shuffled", seed=0, batch=recipe.batch, window=recipe.length_window)
+        epoch_order(
+            epoch,
+            lengths,
+            difficulty(rows),
+            later="shuffled",
+            seed=0,
+            batch=recipe.batch,
+            window=recipe.length_window,
+        )
         for epoch in range(2)
     ]
     assert orders[0] == list(range(len(rows)))
@@ -108,7 +136,7 @@ def test_its_model_loads_and_generates_and_differs_from_the_untrained_one(
     from stratos_tui.inference.local import Sampling, generate, load
     from stratos_tui.training import bases
 
-    folder = launch.model_folder(done, undisturbed.run.id)
+    folder = runs.model_folder(done, undisturbed.run.id)
     model = load(folder)
     row = datasets.row(done, 1, "eval", 0)
     assert row is not None
@@ -122,7 +150,7 @@ def test_its_model_loads_and_generates_and_differs_from_the_untrained_one(
 
 def test_a_second_starter_attached_to_the_process_that_was_there(undisturbed: Undisturbed) -> None:
     assert undisturbed.attached == undisturbed.run.id
-    log = (Path(undisturbed.run.folder) / launch.LOG).read_text("utf-8")
+    log = (Path(undisturbed.run.folder) / runs.LOG).read_text("utf-8")
     assert log.count("run 1: base nano on dataset 1") == 1
     assert "it/s]" not in log
 
@@ -130,7 +158,7 @@ def test_a_second_starter_attached_to_the_process_that_was_there(undisturbed: Un
 def test_the_same_settings_are_the_same_run_and_others_are_another(
     done: Store, undisturbed: Undisturbed, tiny: dict[str, object]
 ) -> None:
-    log = Path(undisturbed.run.folder) / launch.LOG
+    log = Path(undisturbed.run.folder) / runs.LOG
     before = log.stat().st_mtime_ns, runs.get(done, 1)
     assert launch.start(done, 1, "nano", tiny) == 1
     launch.resume(done, 1)
@@ -141,4 +169,4 @@ def test_the_same_settings_are_the_same_run_and_others_are_another(
     other = launch.create(done, 1, "nano", tiny | {"seed": 1})
     assert other != 1
     with pytest.raises(StratosError, match=f"run {other} is queued, so it has no model yet"):
-        launch.model_folder(done, other)
+        runs.model_folder(done, other)

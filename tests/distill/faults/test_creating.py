@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from stratos_tui.distill import submit
 from stratos_tui.distill.settings import DistillSettings
 from stratos_tui.distill.submit import Doubts, cancel, resolve, send
 from stratos_tui.distill.watch import watch
@@ -29,6 +30,9 @@ from stratos_tui.teachers.wire import own_id_of
 if TYPE_CHECKING:
     from tests.distill.faults.conftest import ExactlyOnce, FaultHandler, Open, Plan, Run, Serve
 
+HELD = RehearsalSettings(bad_share=0.0, latency_seconds=1e6, seconds_per_request=0.0)
+"""Under which a batch ends when the test says so, and not by itself."""
+INSTANT = RehearsalSettings(bad_share=0.0, latency_seconds=0.0, seconds_per_request=0.0)
 Take = Callable[[], dict[str, Any]]
 PAIRS = 60
 CAP = 1_000_000_000
@@ -119,6 +123,43 @@ def test_a_creation_that_goes_wrong_is_made_once(
     assert len(server.created) == totals(seeded, "rehearsal").accepted == PAIRS
 
 
+@pytest.mark.parametrize("status", [429, 529])
+@pytest.mark.parametrize("said", ["37", "a moment from now", None])
+def test_a_server_that_says_how_long_to_wait_is_left_alone_for_as_long(
+    seeded: Store,
+    quick: DistillSettings,
+    faulty: Serve,
+    client_of: Open,
+    planned: Plan,
+    run_all: Run,
+    exactly_once: ExactlyOnce,
+    monkeypatch: pytest.MonkeyPatch,
+    status: int,
+    said: str | None,
+) -> None:
+    waited: list[tuple[float, int]] = []
+
+    def full(handler: FaultHandler, take: Take) -> dict[str, Any]:
+        moment = formatdate(time.time() + 3_000, usegmt=True)
+        told = {} if said is None else {"retry_after": said if said.isdecimal() else moment}
+        if status == 429:
+            handler.refuse(status, **told)
+        handler.fail(status, "overloaded_error", **told)
+
+    planned(10)
+    with faulty(creations=[full]) as server:
+        # nobody waits here: what matters is how long it would be, and that nothing is created before
+        monkeypatch.setattr(submit, "pause", lambda seconds, *_: waited.append((seconds, len(server.created))))
+        run_all(client_of(server))
+    exactly_once(server, answered=10)
+    [(seconds, created)] = waited
+    assert created == 0
+    if said is None:
+        assert seconds == (submit.BUSY_SECONDS if status == 429 else 0.0)
+    else:
+        assert seconds == 37.0 if said.isdecimal() else 2_000 < seconds <= 3_000
+
+
 @pytest.mark.parametrize("fault", [dropped_after, dropped_before], ids=["accepted", "not accepted"])
 @pytest.mark.parametrize("hours", [-1, 1])
 def test_a_server_whose_clock_is_wrong_is_searched_all_the_same(
@@ -158,38 +199,39 @@ def test_a_creation_that_is_listed_late_is_waited_for(
     run_all: Run,
     exactly_once: ExactlyOnce,
 ) -> None:
-    hidden_until = 0.0
-
-    def dropped_and_hidden(handler: FaultHandler, take: Take) -> dict[str, Any]:
-        nonlocal hidden_until
-        hidden_until = time.monotonic() + quick.rehearsal_settle_seconds / 2
-        return dropped_after(handler, take)
+    listings = 0
 
     def late(handler: FaultHandler, path: str, answer: Callable[[], Any]) -> Any:
+        nonlocal listings
         good = answer()
-        if path.endswith("/batches") and time.monotonic() < hidden_until:
-            good["data"] = []
+        if path.endswith("/batches"):
+            listings += 1
+            if listings <= 3:
+                good["data"] = []
         return good
 
     planned(10)
-    with faulty(creations=[dropped_and_hidden], gets=late) as server:
-        run_all(client_of(server))
+    with faulty(creations=[dropped_after], gets=late) as server:
+        run_all(client_of(server), settings=replace(quick, rehearsal_settle_seconds=600.0))
+    assert listings > 3
     exactly_once(server, answered=10)
+    assert "adopted" in [event.what for event in events.latest(seeded)]
 
 
 def test_a_batch_that_could_be_ours_is_waited_for_until_it_tells(
-    seeded: Store,
-    faulty: Serve,
-    client_of: Open,
-    planned: Plan,
-    run_all: Run,
-    exactly_once: ExactlyOnce,
+    seeded: Store, quick: DistillSettings, faulty: Serve, client_of: Open, planned: Plan, exactly_once: ExactlyOnce
 ) -> None:
     # it runs for longer than a creation may take to turn up
-    slow = RehearsalSettings(bad_share=0.0, latency_seconds=0.8, seconds_per_request=0.0)
+    due = replace(quick, rehearsal_settle_seconds=0.0)
     planned(10)
-    with faulty(creations=[dropped_after], settings=slow) as server:
-        run_all(client_of(server))
+    with faulty(creations=[dropped_after], settings=HELD) as server:
+        client = client_of(server)
+        send(seeded, client, due, Caps(), silent)
+        for _ in range(3):
+            assert resolve(seeded, client, due, silent) == Doubts(waiting=(1,))
+        assert set(server.created.values()) == {1}
+        server.finish(*(each.id for each in server.desk.heads()))
+        watch(seeded, client, due, silent)
     exactly_once(server, answered=10)
 
 
@@ -215,8 +257,7 @@ def test_an_unconfirmed_creation_is_not_repeated_while_it_may_still_turn_up(
         send(seeded, client, slow_to_settle, Caps(), silent)
         assert resolve(seeded, client, slow_to_settle, silent) == Doubts(waiting=(1,)), "nobody knows yet"
         assert not server.created
-        time.sleep(quick.rehearsal_settle_seconds)
-        assert resolve(seeded, client, quick, silent) == Doubts()
+        assert resolve(seeded, client, replace(quick, rehearsal_settle_seconds=0.0), silent) == Doubts()
         assert set(server.created.values()) == {1}
         watch(seeded, client, quick, silent)
     exactly_once(server, answered=10)
@@ -230,8 +271,7 @@ def test_a_batch_of_somebody_else_is_not_taken_for_ours(
         client = client_of(server)
         send(seeded, client, quick, Caps(), silent)
         remote = client.create([{"custom_id": f"theirs-{number}", "params": {}} for number in range(10)])
-        time.sleep(quick.rehearsal_settle_seconds)
-        watch(seeded, client, quick, silent)
+        watch(seeded, client, replace(quick, rehearsal_settle_seconds=0.0), silent)
         assert remote.id not in batches.remote_ids(seeded)
     exactly_once(server, answered=10)
 
@@ -254,12 +294,9 @@ def test_a_batch_that_could_be_ours_and_tells_nothing_is_left_to_the_operator(
         return answer()
 
     planned(40)
-    with faulty(creations=[dropped_after], gets=silence) as server:
+    with faulty(creations=[dropped_after], gets=silence, settings=INSTANT) as server:
         client = client_of(server)
         send(seeded, client, replace(quick, batch_size=20), Caps(), silent)
-        server.gets = None
-        time.sleep(quick.rehearsal_settle_seconds)
-        server.gets = silence
         assert resolve(seeded, client, quick, silent) == Doubts(unprovable=(1,))
         with pytest.raises(StratosError, match="stratos distill adopt"):
             watch(seeded, client, quick, silent)
@@ -345,9 +382,8 @@ def test_a_canceled_creation_that_never_arrived_is_not_made_again(
     with faulty(creations=[dropped_before]) as server:
         client = client_of(server)
         send(seeded, client, quick, Caps(), silent)
-        assert cancel(seeded, client, quick, silent).unknown == 1
-        time.sleep(quick.rehearsal_settle_seconds)
-        stopped = cancel(seeded, client, quick, silent)
+        assert cancel(seeded, client, replace(quick, rehearsal_settle_seconds=600.0), silent).unknown == 1
+        stopped = cancel(seeded, client, replace(quick, rehearsal_settle_seconds=0.0), silent)
         assert (stopped.dropped, stopped.unknown) == (30, 0)
         watch(seeded, client, quick, silent)
     assert len(server.created) == totals(seeded, "rehearsal").requests == 30

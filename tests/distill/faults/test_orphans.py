@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,20 +14,20 @@ from click.testing import CliRunner, Result
 from stratos_tui.commands import orphaned
 from stratos_tui.distill.orphans import adopt, cancel_orphan, orphans
 from stratos_tui.distill.settings import DistillSettings
-from stratos_tui.distill.submit import resolve, send
+from stratos_tui.distill.submit import Doubts, resolve, send
 from stratos_tui.distill.watch import watch
 from stratos_tui.errors import StratosError
 from stratos_tui.progress import silent
 from stratos_tui.store import batches, events, ledger, rejections
 from stratos_tui.store.db import Store
 from stratos_tui.store.ledger import Caps
-from stratos_tui.teachers.batches import BatchClient
 from stratos_tui.teachers.rehearsal.settings import RehearsalSettings
 
 if TYPE_CHECKING:
     from tests.distill.faults.conftest import ExactlyOnce, FaultHandler, Open, Plan, Serve
 
-SLOW = RehearsalSettings(bad_share=0.0, latency_seconds=0.4, seconds_per_request=0.0)
+HELD = RehearsalSettings(bad_share=0.0, latency_seconds=1e6, seconds_per_request=0.0)
+"""Under which a batch ends when the test says so, and not by itself."""
 STRANGER = [{"custom_id": f"theirs-{number}", "params": {}} for number in range(10)]
 CLAUDE = "claude:claude-opus-5-5"
 
@@ -41,16 +41,11 @@ def lost(handler: FaultHandler, take: Callable[[], dict[str, Any]]) -> dict[str,
     handler.drop()
 
 
-def ended(client: BatchClient, remote_id: str) -> None:
-    while not client.status(remote_id).ended:
-        time.sleep(0.02)
-
-
 def test_an_orphan_says_whose_it_could_be_and_whose_it_is(
     seeded: Store, quick: DistillSettings, faulty: Serve, client_of: Open, planned: Plan
 ) -> None:
     planned(10)
-    with faulty(creations=[dropped], settings=SLOW) as server:
+    with faulty(creations=[dropped], settings=HELD) as server:
         client = client_of(server)
         send(seeded, client, quick, Caps(), silent)
         other = client.create(STRANGER)
@@ -65,7 +60,7 @@ def test_an_orphan_says_whose_it_could_be_and_whose_it_is(
             other.id: (1, False),
             small.id: (None, False),
         }
-        ended(client, small.id)
+        server.finish(mine, other.id, small.id)
         told = {each.remote_id: (each.batch_id, each.proven) for each in orphans(seeded, client)}
         assert told == {mine: (1, True), other.id: (None, False), small.id: (None, False)}
         assert adopt(seeded, client, mine) == 1
@@ -77,12 +72,13 @@ def test_a_running_orphan_is_adopted_on_a_word_and_proves_itself(
     seeded: Store, quick: DistillSettings, faulty: Serve, client_of: Open, planned: Plan, exactly_once: ExactlyOnce
 ) -> None:
     planned(10)
-    with faulty(creations=[dropped], settings=SLOW) as server:
+    with faulty(creations=[dropped], settings=HELD) as server:
         client = client_of(server)
         send(seeded, client, quick, Caps(), silent)
         [orphan] = orphans(seeded, client)
         assert adopt(seeded, client, orphan.remote_id) == 1
         assert batches.in_flight(seeded, "rehearsal")[0].submitted_at is None, "not proven yet"
+        server.finish(orphan.remote_id)
         watch(seeded, client, quick, silent)
     exactly_once(server, answered=10)
     [batch] = batches.load(seeded)
@@ -101,13 +97,13 @@ def test_a_wrongly_adopted_batch_is_given_back(
     fault: Any,
 ) -> None:
     planned(10)
-    with faulty(creations=[fault], settings=SLOW) as server:
+    with faulty(creations=[fault], settings=HELD) as server:
         client = client_of(server)
         send(seeded, client, quick, Caps(), silent)
         held = ledger.spend(seeded, simulated=True).held
         other = client.create(STRANGER)
         adopt(seeded, client, other.id)
-        ended(client, other.id)
+        server.finish(other.id)
         watch(seeded, client, quick, silent, wait=False)
         [batch] = batches.in_flight(seeded, "rehearsal")
         assert (batch.state, batch.remote_id) == ("intended", None)
@@ -115,6 +111,9 @@ def test_a_wrongly_adopted_batch_is_given_back(
         assert rejections.counts(seeded) == {}
         with pytest.raises(StratosError, match="another token"):
             adopt(seeded, client, other.id)
+        if fault is lost:
+            assert resolve(seeded, client, replace(quick, rehearsal_settle_seconds=0.0), silent) == Doubts()
+        server.finish(*(each.id for each in server.desk.heads()))
         watch(seeded, client, quick, silent)
     exactly_once(server, answered=10)
     said = [event.what for event in events.latest(seeded)]
@@ -126,7 +125,7 @@ def test_what_cannot_be_adopted_is_refused_in_one_line(
     seeded: Store, quick: DistillSettings, faulty: Serve, client_of: Open, planned: Plan
 ) -> None:
     planned(60)
-    with faulty(creations=[dropped, dropped], settings=SLOW) as server:
+    with faulty(creations=[dropped, dropped], settings=HELD) as server:
         client = client_of(server)
         send(seeded, client, quick, Caps(), silent)
         small = client.create(STRANGER)
@@ -137,7 +136,7 @@ def test_what_cannot_be_adopted_is_refused_in_one_line(
             adopt(seeded, client, two[0].remote_id)
         with pytest.raises(StratosError):
             adopt(seeded, client, "msgbatch_unheard_of")
-        ended(client, two[0].remote_id)
+        server.finish(two[0].remote_id)
         assert adopt(seeded, client, two[0].remote_id) == 2, "newest first, and its token says which"
         with pytest.raises(StratosError, match="a batch of this store"):
             adopt(seeded, client, two[0].remote_id)
@@ -150,17 +149,17 @@ def test_nothing_is_canceled_but_on_a_word(
     seeded: Store, quick: DistillSettings, faulty: Serve, client_of: Open, planned: Plan, exactly_once: ExactlyOnce
 ) -> None:
     planned(10)
-    with faulty(settings=SLOW) as server:
+    with faulty(settings=HELD) as server:
         client = client_of(server)
         other = client.create(STRANGER)
         send(seeded, client, quick, Caps(), silent)
         resolve(seeded, client, quick, silent)
         assert [each.remote_id for each in orphans(seeded, client)] == [other.id]
+        server.finish(other.id, str(batches.in_flight(seeded, "rehearsal")[0].remote_id))
         watch(seeded, client, quick, silent)
         assert client.status(other.id).canceled == 0
         running = client.create(STRANGER)
         cancel_orphan(seeded, client, running.id)
-        ended(client, running.id)
         assert client.status(running.id).canceled == 10
     assert events.latest(seeded)[0].detail == f"{running.id}, which is not known here"
     exactly_once(server, answered=10)
@@ -182,7 +181,7 @@ def test_the_commands_list_adopt_and_cancel(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     planned(10, CLAUDE)
-    with faulty(creations=[dropped], settings=SLOW) as server:
+    with faulty(creations=[dropped], settings=HELD) as server:
         monkeypatch.setenv("ANTHROPIC_API_KEY", "any")
         monkeypatch.setenv("ANTHROPIC_BASE_URL", server.base_url)
         monkeypatch.setenv("NO_PROXY", "127.0.0.1")

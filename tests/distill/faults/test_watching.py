@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -21,16 +20,23 @@ from stratos_tui.store.batches import Intent
 from stratos_tui.store.db import Store
 from stratos_tui.store.ledger import Caps, Pricing
 from stratos_tui.teachers.batches import NotTaken, Unreachable
+from stratos_tui.teachers.rehearsal.settings import RehearsalSettings
 
 if TYPE_CHECKING:
     from tests.distill.faults.conftest import ExactlyOnce, FaultHandler, Open, Plan, Run, Serve
 
+INSTANT = RehearsalSettings(bad_share=0.0, latency_seconds=0.0, seconds_per_request=0.0)
 PAIRS = 60
 Take = Callable[[], dict[str, Any]]
 
 
 def told(store: Store) -> list[str]:
     return [event.what for event in events.latest(store)][::-1]
+
+
+def due(quick: DistillSettings) -> DistillSettings:
+    """Settings under which a creation that is not listed by now never arrived."""
+    return replace(quick, rehearsal_settle_seconds=0.0)
 
 
 def dropped_before(handler: FaultHandler, take: Take) -> dict[str, Any]:
@@ -63,12 +69,11 @@ def test_one_batch_in_trouble_does_not_keep_the_others_from_being_taken_in(
     small = replace(quick, batch_size=20, patience_seconds=0.1, stream_attempts=1)
     trouble: list[str] = []
     planned()
-    with faulty(gets=unreadable(trouble, part)) as server:
+    with faulty(gets=unreadable(trouble, part), settings=INSTANT) as server:
         client = client_of(server)
         send(seeded, client, small, Caps(), silent)
         # the oldest, so that it is looked at first
         trouble += [str(batches.in_flight(seeded, "rehearsal")[0].remote_id)]
-        time.sleep(0.1)
         with pytest.raises(Unreachable):
             watch(seeded, client, small, silent, wait=wait)
         assert [batch.state for batch in batches.load(seeded)[:2]] == ["ingested", "ingested"]
@@ -88,13 +93,12 @@ def test_a_creation_that_is_refused_the_second_time_does_not_starve_the_others(
     exactly_once: ExactlyOnce,
 ) -> None:
     planned()
-    with faulty(creations=[dropped_before]) as server:
+    with faulty(creations=[dropped_before], settings=INSTANT) as server:
         client = client_of(server)
         send(seeded, client, quick, Caps(), silent)
-        time.sleep(quick.rehearsal_settle_seconds)
         server.creations.append(lambda handler, _: handler.refuse(413, "request_too_large"))
         with pytest.raises(NotTaken):
-            watch(seeded, client, quick, silent)
+            watch(seeded, client, due(quick), silent)
         assert [batch.state for batch in batches.load(seeded)] == ["ingested", "failed"]
         run_all(client)
     exactly_once(server, answered=PAIRS)
@@ -124,15 +128,14 @@ def test_while_another_process_sends_the_others_are_taken_in_and_its_intent_is_l
     seeded: Store, quick: DistillSettings, faulty: Serve, client_of: Open, planned: Plan, exactly_once: ExactlyOnce
 ) -> None:
     planned()
-    with faulty(creations=[dropped_before]) as server:
+    with faulty(creations=[dropped_before], settings=INSTANT) as server:
         client = client_of(server)
         send(seeded, client, quick, Caps(), silent)
-        time.sleep(quick.rehearsal_settle_seconds)
         with sending(seeded, silent):
-            watch(seeded, client, quick, silent, wait=False)
+            watch(seeded, client, due(quick), silent, wait=False)
         assert [batch.state for batch in batches.load(seeded)] == ["ingested", "intended"]
         assert len(server.created) == 30
-        watch(seeded, client, quick, silent)
+        watch(seeded, client, due(quick), silent)
     exactly_once(server, answered=PAIRS)
 
 
@@ -173,6 +176,34 @@ def test_while_paused_nothing_is_sent_and_what_is_in_flight_comes_in(
     assert told(seeded).count("paused") == 2
 
 
+@pytest.mark.parametrize("wait", ["0.01", "3000"])
+def test_a_pause_while_the_server_is_busy_leaves_the_questions_waiting_and_the_money_free(
+    seeded: Store,
+    quick: DistillSettings,
+    faulty: Serve,
+    client_of: Open,
+    planned: Plan,
+    run_all: Run,
+    exactly_once: ExactlyOnce,
+    wait: str,
+) -> None:
+    def busy(handler: FaultHandler, take: Take) -> dict[str, Any]:
+        pause(seeded)
+        handler.refuse(429, retry_after=wait)
+
+    planned()
+    with faulty(creations=[lambda handler, take: take(), busy]) as server:
+        client = client_of(server)
+        sent = send(seeded, client, quick, Caps(), silent)
+        assert (sent.batches, sent.requests, sent.held_back, sent.paused) == (1, 30, 30, True)
+        assert len(server.created) == len(requests.unsent(seeded, "rehearsal")) == 30
+        watch(seeded, client, quick, silent)
+        assert ledger.spend(seeded, simulated=True).held == 0
+        resume(seeded)
+        run_all(client)
+    exactly_once(server, answered=PAIRS)
+
+
 def test_while_paused_a_creation_that_never_arrived_is_not_made_again(
     seeded: Store,
     quick: DistillSettings,
@@ -187,9 +218,8 @@ def test_while_paused_a_creation_that_never_arrived_is_not_made_again(
         client = client_of(server)
         send(seeded, client, quick, Caps(), silent)
         pause(seeded)
-        time.sleep(quick.rehearsal_settle_seconds)
-        watch(seeded, client, quick, silent)
-        assert resolve(seeded, client, quick, silent) == Doubts(held=(1,))
+        watch(seeded, client, due(quick), silent)
+        assert resolve(seeded, client, due(quick), silent) == Doubts(held=(1,))
         assert len(server.created) == 30
         resume(seeded)
         run_all(client)
@@ -205,7 +235,6 @@ def test_the_log_tells_what_an_operator_wants_to_see(
     faulty: Serve,
     client_of: Open,
     planned: Plan,
-    run_all: Run,
     exactly_once: ExactlyOnce,
 ) -> None:
     def busy(handler: FaultHandler, take: Take) -> dict[str, Any]:
@@ -216,8 +245,13 @@ def test_the_log_tells_what_an_operator_wants_to_see(
         handler.drop()
 
     planned()
-    with faulty(creations=[busy, dropped_after, dropped_before]) as server:
-        run_all(client_of(server))
+    with faulty(creations=[busy, dropped_after, dropped_before], settings=INSTANT) as server:
+        client = client_of(server)
+        patient = replace(quick, rehearsal_settle_seconds=600.0)
+        send(seeded, client, patient, Caps(), silent)
+        # one look, at which the second may still turn up
+        watch(seeded, client, patient, silent, wait=False)
+        watch(seeded, client, due(quick), silent)
     exactly_once(server, answered=PAIRS)
     what = told(seeded)
     assert what[:6] == ["sending", "busy", "in doubt", "sending", "in doubt", "adopted"]

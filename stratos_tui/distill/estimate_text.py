@@ -1,10 +1,10 @@
-"""What the distill commands print of estimates, pilots and the noise floor."""
+"""Says in words what estimates, pilots and the noise floor found, for every door."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from stratos_tui.commands.door import table
+from stratos_tui.text import table
 
 if TYPE_CHECKING:
     from stratos_tui.distill.estimate import CostEstimate, Estimate
@@ -33,9 +33,10 @@ def lines_of(
         f" at effort {estimate.effort}",
         "",
         *table(
-            ("model", "price of", "cached", "not cached"),
-            [(each.model, each.price_date, _dollars(each.cached), _dollars(each.uncached)) for each in estimate.models],
+            ("model", "cached", "not cached"),
+            [(each.model, _dollars(each.cached), _dollars(each.uncached)) for each in estimate.models],
         ),
+        f"by prices of {' and '.join(sorted({each.price_date for each in estimate.models}))}, in batches",
         f"the plan says ${estimate.plan_says[0]:.2f} to ${estimate.plan_says[1]:.2f} for as many (docs/cost.md)",
     ]
     if pilot_first:
