@@ -10,8 +10,9 @@ from click.testing import CliRunner
 
 from stratos_tui.commands.drafting import candidates, draft
 from stratos_tui.errors import StratosError
-from stratos_tui.store import articles, datasets, jobs
+from stratos_tui.store import articles, jobs
 from stratos_tui.store.db import Store
+from tests import builds
 
 
 def answer(store: Store, command: Any, *arguments: str) -> dict[str, Any]:
@@ -72,7 +73,7 @@ def test_what_people_read(seeded: Store) -> None:
 
 
 def test_weak_bands_are_named_with_their_figures(seeded: Store) -> None:
-    datasets.add(
+    builds.add(
         seeded,
         [],
         digest="d",

@@ -218,8 +218,9 @@ def write_predictions(file: Path, held_out: Sequence[Pair], said: Sequence[Gener
     with file.open("w", encoding="utf-8") as lines:
         for pair, each in zip(held_out, said, strict=True):
             answer = parse_answer(each.text)
-            lost = isinstance(answer, Fault) or not each.finished
-            read = (None, "") if lost else (answer.tenths / 10, answer.trace)
+            read: tuple[float | None, str] = (None, "")
+            if each.finished and not isinstance(answer, Fault):
+                read = answer.tenths / 10, answer.trace
             lines.write(_line(pair, *read, train=False))
         for pair in seen:
             lines.write(_line(pair, None, "", train=True))

@@ -201,7 +201,7 @@ def build(
         params |= {"keep": keep} if strategy == "mixed" else {}
         params |= {"max_tokens": limit.tokens, "tokenizer": limit.tokenizer} if limit else {}
         params |= {"undated": UNDATED.isoformat()} if older != "without" else {}
-        dataset_id = datasets.add_parts(
+        dataset_id = datasets.add(
             store,
             laid.parts(report),
             digest=digest,

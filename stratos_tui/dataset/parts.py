@@ -6,12 +6,10 @@ A system turn is shared by many rows and an article's turn by some; each is rend
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
 from datetime import date
 
 from stratos_tui.prism.prompts import article_prompt, chatml, system_prompt
 from stratos_tui.records import Article, Profile, Split
-from stratos_tui.store.datasets import DatasetRow
 
 END_OF_TURN = "<|im_end|>"
 _USER = "<|im_start|>user\n"
@@ -61,18 +59,3 @@ def row_line(
     """Return what a row adds to a build's digest; ``system`` and ``pair`` are the digests of its text."""
     fields = f"{split}\0{position}\0{article_id}\0{profile_id}\0{repeat}\0{wording}\0{tenths}\0{weight!r}\n"
     return fields.encode() + system + pair
-
-
-def content_digest(rows: Iterable[DatasetRow]) -> str:
-    """Return the digest over everything that is trained on or evaluated, and nothing else: SHA-256 over the rows."""
-    digest = hashlib.sha256()
-    for each in rows:
-        system, turn = split_prompt(each.prompt)
-        pair = pair_digest(text_digest(turn), each.completion.encode())
-        digest.update(
-            row_line(
-                *(each.split, each.position, each.article_id, each.profile_id, each.repeat, each.wording),
-                *(each.tenths, each.weight, text_digest(system), pair),
-            )
-        )
-    return digest.hexdigest()

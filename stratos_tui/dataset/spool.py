@@ -43,7 +43,7 @@ class Spool:
         """Return the texts at rising places, with everything between them read at once.
 
         Raises:
-            StratosError: the disk is full.
+            StratosError: the disk is full, or gave back less than was written.
         """
         if not places:
             return []
@@ -55,6 +55,8 @@ class Spool:
         size = starts[places[-1] + 1] - begin
         with _explained():
             whole = os.pread(self._file.fileno(), size, begin)
+        if len(whole) != size:
+            raise StratosError(f"a build's text came back short ({len(whole):,} of {size:,} bytes); nothing was stored")
         return [whole[starts[at] - begin : starts[at + 1] - begin].decode() for at in places]
 
     def close(self) -> None:

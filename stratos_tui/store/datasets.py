@@ -13,8 +13,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date
-from itertools import count as count_from
-from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,8 +22,6 @@ from stratos_tui.store.db import BUSY_SECONDS, Store, code_version, now
 
 PAGE = 2_000
 """Rows read, or written in one transaction, at a time: a build is never held in memory."""
-NO_TEXT = -1
-"""The place of a system turn that stands in its row's other turn."""
 
 _CHECKPOINT_PAGES = 16_000
 _LOOK_SECONDS = 0.1
@@ -96,12 +92,7 @@ class Asked:
     reference_date: date
 
 
-def add(store: Store, rows: Iterable[DatasetRow], **about: Any) -> int:
-    """Store a build of whole rows; see :func:`add_parts`."""
-    return add_parts(store, _parts_of(rows), **about)
-
-
-def add_parts(
+def add(
     store: Store,
     parts: Iterable[Part],
     *,
@@ -306,20 +297,6 @@ def _write(connection: sqlite3.Connection, dataset_id: int, part: Part) -> None:
     with _transaction(connection):
         connection.executemany(texts, part.texts)
         connection.executemany(rows, part.rows)
-
-
-def _parts_of(rows: Iterable[DatasetRow]) -> Iterator[Part]:
-    """Lay whole rows apart, without looking for texts that they share."""
-    coming, place = iter(rows), count_from(0, 2)
-    while chunk := list(islice(coming, PAGE)):
-        texts: list[tuple[int, str]] = []
-        laid: list[LaidRow] = []
-        for row in chunk:
-            at = next(place)
-            texts += (at, row.prompt), (at + 1, row.completion)
-            ids = row.split, row.position, row.article_id, row.profile_id, row.request_id
-            laid.append((*ids, row.repeat, row.wording, row.tenths, row.weight, NO_TEXT, at, at + 1))
-        yield Part(texts, laid)
 
 
 def _dataset(row: sqlite3.Row) -> Dataset:

@@ -481,7 +481,7 @@ CREATE TABLE dataset_texts (
   PRIMARY KEY (dataset_id, place)
 ) STRICT;
 
--- system, turn and completion are places; a system of -1 has no text, its turn is the whole prompt
+-- system, turn and completion are places
 CREATE TABLE dataset_rows (
   dataset_id INTEGER NOT NULL REFERENCES datasets (id) ON DELETE CASCADE,
   split TEXT NOT NULL CHECK (split IN ('train', 'eval')),
@@ -499,18 +499,23 @@ CREATE TABLE dataset_rows (
   PRIMARY KEY (dataset_id, split, position)
 ) STRICT, WITHOUT ROWID;
 
-CREATE TEMP TABLE apart AS SELECT e.*, instr(prompt, '<|im_start|>user' || char(10)) AS user FROM dataset_examples e;
+-- cut as bytes: instr and substr stop at a NUL in a text
+CREATE TEMP TABLE apart AS SELECT dataset_id, split, position, article_id, profile_id, request_id, repeat, wording,
+  tenths, weight, completion, CAST(prompt AS BLOB) AS prompt,
+  instr(CAST(prompt AS BLOB), CAST('<|im_start|>user' || char(10) AS BLOB)) AS user FROM dataset_examples;
 UPDATE apart SET user = 1 WHERE user = 0;
+ALTER TABLE apart ADD COLUMN system TEXT;
+ALTER TABLE apart ADD COLUMN turn TEXT;
+UPDATE apart SET system = CAST(substr(prompt, 1, user - 1) AS TEXT), turn = CAST(substr(prompt, user) AS TEXT);
 INSERT INTO dataset_texts SELECT dataset_id, row_number() OVER (PARTITION BY dataset_id ORDER BY text) - 1, text FROM (
-  SELECT dataset_id, substr(prompt, 1, user - 1) AS text FROM apart
-  UNION SELECT dataset_id, substr(prompt, user) FROM apart
+  SELECT dataset_id, system AS text FROM apart UNION SELECT dataset_id, turn FROM apart
   UNION SELECT dataset_id, completion FROM apart
 );
 CREATE INDEX dataset_texts_by_text ON dataset_texts (dataset_id, text);
 INSERT INTO dataset_rows SELECT a.dataset_id, a.split, a.position, a.article_id, a.profile_id, a.request_id, a.repeat,
   a.wording, a.tenths, a.weight, s.place, t.place, c.place FROM apart a
-  JOIN dataset_texts s ON s.dataset_id = a.dataset_id AND s.text = substr(a.prompt, 1, a.user - 1)
-  JOIN dataset_texts t ON t.dataset_id = a.dataset_id AND t.text = substr(a.prompt, a.user)
+  JOIN dataset_texts s ON s.dataset_id = a.dataset_id AND s.text = a.system
+  JOIN dataset_texts t ON t.dataset_id = a.dataset_id AND t.text = a.turn
   JOIN dataset_texts c ON c.dataset_id = a.dataset_id AND c.text = a.completion;
 DROP INDEX dataset_texts_by_text;
 DROP TABLE apart;
@@ -519,7 +524,7 @@ DROP TABLE dataset_examples;
 -- the rows with their text, as they are trained on
 CREATE VIEW dataset_examples AS
   SELECT r.dataset_id, r.split, r.position, r.article_id, r.profile_id, r.request_id, r.repeat, r.wording, r.tenths,
-    coalesce(s.text, '') || t.text AS prompt, c.text AS completion, r.weight
+    s.text || t.text AS prompt, c.text AS completion, r.weight
   FROM dataset_rows r
   LEFT JOIN dataset_texts s ON s.dataset_id = r.dataset_id AND s.place = r.system
   LEFT JOIN dataset_texts t ON t.dataset_id = r.dataset_id AND t.place = r.turn

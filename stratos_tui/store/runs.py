@@ -189,9 +189,14 @@ def change(store: Store, run_id: int, settings: Mapping[str, Any]) -> None:
     """Replace settings of a run, and remember what they were and after which step that was."""
     with store.write() as connection:
         row = connection.execute("SELECT params, step, changes FROM runs WHERE id = ?", (run_id,)).fetchone()
+        # a run's own step is written now and then; its telemetry has every one
+        last = connection.execute(
+            "SELECT max(step) FROM telemetry WHERE run_id = ? AND split = 'train'", (run_id,)
+        ).fetchone()[0]
+        step = row["step"] if last is None else last
         params = json.loads(row["params"])
         changes = json.loads(row["changes"]) + [
-            {"name": name, "before": params[name], "after": value, "step": row["step"], "at": now()}
+            {"name": name, "before": params[name], "after": value, "step": step, "at": now()}
             for name, value in settings.items()
         ]
         connection.execute(

@@ -16,7 +16,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stratos_tui.dataset.build import build
-from stratos_tui.dataset.parts import content_digest
 from stratos_tui.dataset.rebalance import STRATEGIES, Strategy
 from stratos_tui.errors import StratosError
 from stratos_tui.prism.bands import FORBIDDEN_TENTHS, band_of
@@ -27,6 +26,7 @@ from stratos_tui.records import BANDS
 from stratos_tui.store import articles, datasets, profiles
 from stratos_tui.store.datasets import Dataset, DatasetRow
 from stratos_tui.store.db import Store, open_store
+from tests import builds
 
 if TYPE_CHECKING:
     from tests.dataset.conftest import Accept, Said
@@ -167,7 +167,7 @@ def test_a_build_keeps_what_it_promises(
             "eval": contrasts([(row.article_id, row.tenths) for row in held_out]),
         }
         assert dataset.prompt_fingerprint == fingerprint("student")
-        assert dataset.digest == content_digest([*train, *held_out])
+        assert dataset.digest == builds.content_digest([*train, *held_out])
         assert dataset.order_digest == datasets.order_digest(train)
 
 

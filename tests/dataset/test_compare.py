@@ -16,6 +16,7 @@ from stratos_tui.records import Split
 from stratos_tui.store import datasets
 from stratos_tui.store.datasets import DatasetRow
 from stratos_tui.store.db import Store, open_store
+from tests import builds
 
 if TYPE_CHECKING:
     from tests.dataset.conftest import Accept, Said
@@ -94,7 +95,7 @@ def test_every_pair_is_counted_in_one_place(
     with TemporaryDirectory() as folder:
         store = open_store(shutil.copy(seeded_file, Path(folder) / "stratos.db"))
         ids = [
-            datasets.add(
+            builds.add(
                 store,
                 rows(each),
                 digest=name,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from stratos_tui.dataset.build import build, plan_build
-from stratos_tui.dataset.parts import content_digest, split_prompt
+from stratos_tui.dataset.parts import split_prompt
 from stratos_tui.dataset.pool import Limit
 from stratos_tui.dataset.rebalance import STRATEGIES, Strategy
 from stratos_tui.errors import StratosError
@@ -19,6 +19,7 @@ from stratos_tui.records import Label
 from stratos_tui.store import articles, datasets, labels, lengths, profiles
 from stratos_tui.store.datasets import Dataset, DatasetRow
 from stratos_tui.store.db import Store
+from tests import builds
 
 if TYPE_CHECKING:
     from tests.dataset.conftest import Accept, Said
@@ -119,10 +120,10 @@ def test_the_digest_is_that_of_the_rows_as_they_are_stored(
 ) -> None:
     accept(seeded, said)
     dataset, train, held_out = built(seeded, **settings)
-    assert content_digest([*train, *held_out]) == dataset.digest
-    assert content_digest([*train[1:], train[0], *held_out]) != dataset.digest
+    assert builds.content_digest([*train, *held_out]) == dataset.digest
+    assert builds.content_digest([*train[1:], train[0], *held_out]) != dataset.digest
     changed = replace(held_out[-1], completion=held_out[-1].completion + ".")
-    assert content_digest([*train, *held_out[:-1], changed]) != dataset.digest
+    assert builds.content_digest([*train, *held_out[:-1], changed]) != dataset.digest
     known = {article.id: article for article in articles.load(seeded)}
     readers = {profile.id: profile for profile in profiles.load(seeded)}
     days = datasets.reference_dates(seeded, dataset.id)

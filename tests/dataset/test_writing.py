@@ -17,6 +17,7 @@ from stratos_tui.records import Split
 from stratos_tui.store import datasets
 from stratos_tui.store.datasets import PAGE, DatasetRow
 from stratos_tui.store.db import Store, open_store
+from tests import builds
 
 ABOUT: dict[str, Any] = {
     "order_digest": "o", "teacher": "t", "params": {}, "summary": {}, "prompt_fingerprint": "p",
@@ -27,8 +28,8 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from tests.dataset.test_writing import ABOUT, rows
-from stratos_tui.store import datasets
 from stratos_tui.store.db import open_store
+from tests import builds
 
 def dying():
     for each in rows():
@@ -37,7 +38,7 @@ def dying():
             os.kill(os.getpid(), signal.SIGKILL)
         yield each
 
-datasets.add(open_store(sys.argv[1]), dying(), digest="killed", **ABOUT)
+builds.add(open_store(sys.argv[1]), dying(), digest="killed", **ABOUT)
 """
 
 
@@ -54,15 +55,15 @@ def stored(store: Store) -> int:
 
 def test_rows_come_back_as_they_were_written(store: Store) -> None:
     wanted = list(rows())
-    made = datasets.add(store, iter(wanted), digest="a", **ABOUT)
+    made = builds.add(store, iter(wanted), digest="a", **ABOUT)
     assert list(datasets.rows(store, made, "train")) == wanted
     assert datasets.find(store, "a") == made
-    assert datasets.add(store, iter(()), digest="a", **ABOUT) == made
+    assert builds.add(store, iter(()), digest="a", **ABOUT) == made
     assert datasets.find(store, "b") is None
 
 
 def test_a_build_is_seen_whole_or_not_at_all_and_others_write_meanwhile(store: Store) -> None:
-    first = datasets.add(store, rows(count=10), digest="first", **ABOUT)
+    first = builds.add(store, rows(count=10), digest="first", **ABOUT)
 
     def watched() -> Iterator[DatasetRow]:
         for each in rows():
@@ -72,7 +73,7 @@ def test_a_build_is_seen_whole_or_not_at_all_and_others_write_meanwhile(store: S
                     connection.execute("INSERT INTO settings VALUES (?, '1', '')", (f"during {each.position}",))
             yield each
 
-    second = datasets.add(store, watched(), digest="second", **ABOUT)
+    second = builds.add(store, watched(), digest="second", **ABOUT)
     assert [each.id for each in datasets.load(store)] == [second, first]
     assert datasets.count(store, second, "train") == ROWS
     assert store.value("SELECT count(*) FROM settings") == 2
@@ -84,7 +85,7 @@ def test_an_error_on_the_way_leaves_nothing(store: Store) -> None:
         raise RuntimeError("the last row cannot be made")
 
     with pytest.raises(RuntimeError, match="the last row"):
-        datasets.add(store, failing(), digest="a", **ABOUT)
+        builds.add(store, failing(), digest="a", **ABOUT)
     assert (stored(store), datasets.load(store)) == (0, [])
 
 
@@ -92,7 +93,7 @@ def test_an_error_on_the_way_leaves_nothing(store: Store) -> None:
 def test_a_builder_that_is_killed_leaves_no_half_build(tmp_path: Path, at: int) -> None:
     path = tmp_path / "stratos.db"
     store = open_store(path)
-    kept = datasets.add(store, rows(count=10), digest="kept", **ABOUT)
+    kept = builds.add(store, rows(count=10), digest="kept", **ABOUT)
     done = subprocess.run(
         [sys.executable, "-c", KILLED.replace("{at}", str(at)), str(path)],
         stdout=subprocess.PIPE, cwd=Path(__file__).parents[2], check=False,
@@ -101,7 +102,7 @@ def test_a_builder_that_is_killed_leaves_no_half_build(tmp_path: Path, at: int) 
     assert (done.returncode, done.stdout) == (-signal.SIGKILL, b"dying\n")
     assert [each.id for each in datasets.load(store)] == [kept]
     assert datasets.find(store, "killed") is None
-    again = datasets.add(store, rows(count=20), digest="again", **ABOUT)
+    again = builds.add(store, rows(count=20), digest="again", **ABOUT)
     assert stored(store) == 30
     assert [row.position for row in datasets.rows(store, again, "train")] == list(range(20))
     store.close()
@@ -119,8 +120,8 @@ def test_two_builders_take_turns(store: Store) -> None:
             yield each
 
     found: list[int] = []
-    one = threading.Thread(target=lambda: found.append(datasets.add(store, slow(), digest="one", **ABOUT)))
-    two = threading.Thread(target=lambda: found.append(datasets.add(other, rows(count=7), digest="two", **ABOUT)))
+    one = threading.Thread(target=lambda: found.append(builds.add(store, slow(), digest="one", **ABOUT)))
+    two = threading.Thread(target=lambda: found.append(builds.add(other, rows(count=7), digest="two", **ABOUT)))
     one.start()
     assert began.wait(30)
     two.start()
@@ -137,7 +138,7 @@ def test_two_builders_take_turns(store: Store) -> None:
 def test_a_folder_that_cannot_be_written_is_one_clear_error(store: Store) -> None:
     Path(f"{store.path}.building").mkdir()
     with pytest.raises(StratosError, match=r"stratos\.db\.building: cannot be written"):
-        datasets.add(store, rows(), digest="a", **ABOUT)
+        builds.add(store, rows(), digest="a", **ABOUT)
     assert stored(store) == 0
 
 
@@ -159,6 +160,7 @@ import resource, signal, sys
 from pathlib import Path
 from stratos_tui.dataset.spool import Spool
 from stratos_tui.errors import StratosError
+from tests import builds
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
 spool = Spool(Path(sys.argv[1]))

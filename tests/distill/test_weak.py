@@ -6,15 +6,16 @@ import pytest
 
 from stratos_tui.distill.weak import WeakBand, weak_bands, wishes_for
 from stratos_tui.errors import StratosError
-from stratos_tui.store import datasets, evaluations
+from stratos_tui.store import evaluations
 from stratos_tui.store.db import Store
 from stratos_tui.store.evaluations import EvaluatedPair
+from tests import builds
 
 FULL = {"target": 0.3, "share": 0.3, "limited": False}
 
 
 def built(store: Store, name: str, shares: dict[str, Any], rebalance: dict[str, Any] | None = None) -> int:
-    return datasets.add(
+    return builds.add(
         store,
         [],
         digest=name,

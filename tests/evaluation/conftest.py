@@ -12,10 +12,11 @@ from stratos_tui.prism.bands import FORBIDDEN_TENTHS, tier_of
 from stratos_tui.prism.rubric import answer
 from stratos_tui.profiles.shipped import load_shipped
 from stratos_tui.records import Split
-from stratos_tui.store import answers, articles, datasets, labels, profiles, requests
+from stratos_tui.store import answers, articles, labels, profiles, requests
 from stratos_tui.store.answers import Judgement
 from stratos_tui.store.datasets import DatasetRow
 from stratos_tui.store.db import Store
+from tests import builds
 
 DAY = date(2026, 11, 20)
 EVERY = 5
@@ -68,7 +69,7 @@ def teach(store: Store) -> Teach:
                     )
                 )
         answers.judge(store, [(each, state) for each, state in judged])
-        return datasets.add(
+        return builds.add(
             store,
             rows,
             digest=f"digest of {teacher}",

@@ -19,6 +19,7 @@ from stratos_tui.records import Label
 from stratos_tui.scoring.scorers import find_scorer, rubric_scorer
 from stratos_tui.store import articles, datasets, evaluations, labels, profiles, runs, scores
 from stratos_tui.store.db import Store
+from tests import builds
 
 DAY = date(2026, 11, 20)
 HELD_OUT = 200
@@ -151,7 +152,7 @@ def test_what_cannot_be_evaluated_is_said(store: Store, teach: Any) -> None:
     teach("rehearsal")
     with pytest.raises(StratosError, match="there is no dataset 99"):
         evaluate(store, rubric_scorer(), 99)
-    empty = datasets.add(
+    empty = builds.add(
         store, [], digest="e", order_digest="o", teacher="rubric", params={}, summary={}, prompt_fingerprint="p"
     )
     with pytest.raises(StratosError, match="holds no pairs out"):
@@ -167,7 +168,7 @@ def test_a_student_stands_beside_its_untrained_copy(store: Store, teach: Any, tm
     teach("rehearsal")
     few = list(datasets.rows(store, 1, "eval"))[:10]
     train = [replace(row, split="train") for row in few]
-    dataset_id = datasets.add(
+    dataset_id = builds.add(
         store,
         [*few, *train],
         digest="few",

@@ -24,8 +24,9 @@ from stratos_tui.scoring.scorer_adaptive import (
     tasks_of,
 )
 from stratos_tui.scoring.scorers import Scorer, available, find_scorer, folder_digest, rubric_scorer, sampling
-from stratos_tui.store import datasets, profiles, runs, scores
+from stratos_tui.store import profiles, runs, scores
 from stratos_tui.store.db import Store, open_store
+from tests import builds
 
 DAY = date(2026, 11, 20)
 Pairs = list[tuple[Profile, Article]]
@@ -157,7 +158,7 @@ def test_a_style_that_is_not_there(store: Store) -> None:
 
 
 def test_a_student_is_a_finished_run_with_its_model(store: Store, tmp_path: Path) -> None:
-    dataset_id = datasets.add(
+    dataset_id = builds.add(
         store, [], digest="d", order_digest="o", teacher="rubric", params={}, summary={}, prompt_fingerprint="p"
     )
     run_id = runs.add(store, dataset_id, "nano", {}, "fingerprint")

@@ -305,7 +305,7 @@ def _build(connection: sqlite3.Connection, accepted: list[tuple[sqlite3.Row, int
     for pair, request in sorted(accepted, key=lambda item: -abs(item[0]["tenths"] - 50)):
         split = pair["split"]
         prompt = f"<|im_start|>system\n{pair['role']}<|im_end|>\n<|im_start|>user\n{pair['title']}<|im_end|>\n"
-        for place, text in ((2 * request, prompt), (2 * request + 1, _answer_text(pair, 0))):
+        for place, text in ((3 * request, ""), (3 * request + 1, prompt), (3 * request + 2, _answer_text(pair, 0))):
             _put(connection, "dataset_texts", dataset_id=dataset, place=place, text=text)
         _put(
             connection,
@@ -318,9 +318,9 @@ def _build(connection: sqlite3.Connection, accepted: list[tuple[sqlite3.Row, int
             request_id=request,
             tenths=pair["tenths"],
             weight=1.0,
-            system=-1,
-            turn=2 * request,
-            completion=2 * request + 1,
+            system=3 * request,
+            turn=3 * request + 1,
+            completion=3 * request + 2,
         )
         order[split] += 1
     return dataset

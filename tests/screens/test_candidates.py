@@ -21,9 +21,10 @@ from stratos_tui.distill.plan import choose_pairs, keep, plan
 from stratos_tui.distill.settings import DistillSettings
 from stratos_tui.distill.weak import wishes_of
 from stratos_tui.errors import StratosError
-from stratos_tui.store import articles, candidates, datasets
+from stratos_tui.store import articles, candidates
 from stratos_tui.store.db import Store
 from stratos_tui.teachers.rehearsal.settings import RehearsalSettings
+from tests import builds
 
 Settle = Callable[[Pilot[None]], Awaitable[None]]
 Until = Callable[[Pilot[None], Callable[[], object]], Awaitable[None]]
@@ -219,7 +220,7 @@ def test_what_is_typed_becomes_a_command_that_understands_it(prepared: Store) ->
     with pytest.raises(StratosError, match="shows a weak band"):
         more_of(prepared, "weak 2")
     shares = {"moderate": {"target": 0.3, "share": 0.1, "limited": True}}
-    datasets.add(
+    builds.add(
         prepared,
         [],
         digest="d",

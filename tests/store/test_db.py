@@ -165,7 +165,7 @@ def test_builds_from_before_texts_were_shared_read_as_they_did(tmp_path: Path, m
     monkeypatch.setattr(db_module, "MIGRATIONS", migrations.MIGRATIONS[:4])
     old = open_store(path)
     chat = "<|im_start|>system\n{}<|im_end|>\n<|im_start|>user\n{}<|im_end|>\n<|im_start|>assistant\n"
-    prompts = [chat.format("one", "a"), chat.format("one", "b"), chat.format("two", "a"), "no turns at all"]
+    prompts = [chat.format("one", "a"), chat.format("one", "b"), chat.format("two", "a\0b"), "no \0 turns"]
     rows = [("train", at, prompt, f"said {at % 2}", 1.0 + at) for at, prompt in enumerate(prompts)]
     rows += [("eval", 0, prompts[0], "said 0", 1.0)]
     with old.write() as connection:
@@ -183,8 +183,8 @@ def test_builds_from_before_texts_were_shared_read_as_they_did(tmp_path: Path, m
     for dataset in (1, 2):
         found = [row for split in SPLITS for row in datasets.rows(new, dataset, split)]
         assert [(row.split, row.position, row.prompt, row.completion, row.weight) for row in found] == rows
-    # two systems and none, two turns and one without a system, two completions; in each build
-    assert new.value("SELECT count(*) FROM dataset_texts") == 2 * (3 + 3 + 2)
+    # two systems and none, three turns and one without a system, two completions; in each build
+    assert new.value("SELECT count(*) FROM dataset_texts") == 2 * (3 + 4 + 2)
     assert datasets.row(new, 2, "train", 3) == found[3]
     new.close()
 

@@ -6,13 +6,14 @@ import pytest
 
 from stratos_tui.digests import profile_digest
 from stratos_tui.profiles.shipped import load_shipped
-from stratos_tui.store import articles, batches, datasets, events, jobs, phase_views, profiles, requests, runs
+from stratos_tui.store import articles, batches, events, jobs, phase_views, profiles, requests, runs
 from stratos_tui.store.answers import Answer, keep
 from stratos_tui.store.batches import Intent
 from stratos_tui.store.datasets import DatasetRow
 from stratos_tui.store.db import Store
 from stratos_tui.store.ledger import Caps, Pricing
 from stratos_tui.store.requests import NewRequest
+from tests import builds
 
 PRICING = Pricing("claude-opus-5-5", "2026-11", True)
 
@@ -106,7 +107,7 @@ def test_the_curriculum_is_the_distance_from_5_by_parts(store: Store) -> None:
         for at, score in enumerate(tenths)
     ]
     held_out = DatasetRow("eval", 0, "b", "p", 9, 0, 0, 5, "prompt", "completion")
-    dataset = datasets.add(
+    dataset = builds.add(
         store,
         [*rows, held_out],
         digest="d",
@@ -122,7 +123,7 @@ def test_the_curriculum_is_the_distance_from_5_by_parts(store: Store) -> None:
 
 
 def test_the_pace_is_that_of_the_last_steps(store: Store) -> None:
-    dataset = datasets.add(
+    dataset = builds.add(
         store, [], digest="d", order_digest="o", teacher="t", params={}, summary={}, prompt_fingerprint="f"
     )
     run = runs.add(store, dataset, "nano", {}, "run")
@@ -142,7 +143,7 @@ def test_the_pace_is_that_of_the_last_steps(store: Store) -> None:
 
 
 def test_the_run_to_measure_is_the_newest_that_is_done(store: Store) -> None:
-    dataset = datasets.add(
+    dataset = builds.add(
         store, [], digest="d", order_digest="o", teacher="t", params={}, summary={}, prompt_fingerprint="f"
     )
     assert phase_views.evaluable(store) is None
