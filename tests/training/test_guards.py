@@ -158,7 +158,7 @@ def test_answers_that_loop_twice_running_end_the_run(
 ) -> None:
     from stratos_tui.inference import local
 
-    said = iter([*["no match " * 20] * 2, "one trace that ends", *["no match " * 20] * 9])
+    said = iter([*["no match " * 20] * 4, "one trace that ends", *["no match " * 20] * 9])
 
     def loop_at_times(_: object, prompts: Sequence[str], *__: object) -> list[local.Generation]:
         text = next(said)
@@ -166,12 +166,13 @@ def test_answers_that_loop_twice_running_end_the_run(
 
     monkeypatch.setattr(local, "generate", loop_at_times)
     asked = settings | {"probe_pairs": 2}
-    # evaluated after each step, of which the first three are its warm-up: the second loops, the third does not
+    # evaluated after each step, of which the first three are its warm-up: they loop and count for nothing, the fourth
+    # loops, the fifth does not
     ended = train_here(asked | {"evaluations": 8, "warmup": 3.0})
     assert "answers repeat themselves" in capfd.readouterr().out
-    assert (ended.state, [probe.step for probe in probes.points(built, ended.id)]) == ("failed", [1, 2, 3, 4, 5])
-    assert "answers repeat themselves at step 5, and" in ended.error
-    assert "did at step 4; stop_at_loops=0.5 allows less; the last good checkpoint is kept" in ended.error
+    assert (ended.state, [probe.step for probe in probes.points(built, ended.id)]) == ("failed", [1, 2, 3, 4, 5, 6, 7])
+    assert "answers repeat themselves at step 7, and" in ended.error
+    assert "did at step 6; stop_at_loops=0.5 allows less; the last good checkpoint is kept" in ended.error
     assert train_here(asked | {"evaluations": 2, "epochs": 1, "stop_at_loops": 0.0}).state == "done"
     assert "answers repeat themselves" in capfd.readouterr().out
 
