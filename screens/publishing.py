@@ -23,22 +23,32 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """A run's newest model, and of its name (else of the usual one) the current model and the one before it."""
+    """A run's newest model, and of its name (else of the usual one) the current model and the one before it.
+
+    Both are those of one server, ``host``: the model's, else the one that was published to last; it is empty where none
+    is recorded. ``elsewhere`` are the current models of other servers.
+    """
 
     model: Model | None
     current: Model | None
     before: Model | None
+    elsewhere: tuple[Model, ...]
     name: str
+    host: str
 
 
 def read(store: Store, run_id: int) -> Served:
     """Read how far a run is published, and what a rollback would go back to."""
-    from stratos_tui.serving.publish import DEFAULT_NAME
+    from stratos_tui.serving.publish import DEFAULT_NAME, before_current
 
     model = next((each for each in models.load(store) if each.run_id == run_id), None)
     name = model.name if model is not None else DEFAULT_NAME
-    current, before, *_ = [*models.usable(store, name), None, None]
-    return Served(model, current, before, name)
+    leading = models.current(store, name)
+    host = _host(model) if model is not None else ""
+    host = host or (_host(leading[0]) if leading else "")
+    usable = models.usable(store, name, host)
+    elsewhere = tuple(each for each in leading if _host(each) not in ("", host))
+    return Served(model, usable[0] if usable else None, before_current(usable), elsewhere, name, host)
 
 
 def served(found: Served) -> Text:
@@ -58,6 +68,7 @@ def served(found: Served) -> Text:
         items.append(("current", _tag(found.current)))
     if found.before is not None:
         items.append(("before", f"{_tag(found.before)} (b goes back)"))
+    items += [("also", f"{_tag(each)}, current at {one_line(_host(each))}") for each in found.elsewhere]
     if model.parity:
         equal = bool(model.parity.get("equal"))
         items.append(("bytes", Text.assemble(ok_sign(equal), " as trained" if equal else " NOT as trained")))
@@ -89,9 +100,12 @@ def ask_rollback(screen: PhaseScreen[Any], found: Served) -> None:
     """Ask whether to go back to the model before the current one, where there is one, and do it."""
     if found.current is None or found.before is None:
         return
-    detail = f"{_tag(found.current)} is current now and will be retired. Its files stay, and P publishes it again."
+    where = f" at {one_line(found.host)}" if found.elsewhere else ""
+    detail = (
+        f"{_tag(found.current)} is current now{where} and will be retired. Its files stay, and P publishes it again."
+    )
     question = ConfirmScreen(f"Go back to {_tag(found.before)}?", detail, yes="go back", no="leave it")
-    arguments = ["publish", "rollback", "--name", found.name]
+    arguments = ["publish", "rollback", "--name", found.name, *(["--host", found.host] if found.host else [])]
     said = f"going back to {_tag(found.before)}"
     screen.app.push_screen(question, partial(_launch_if, screen, arguments, said, "b"))
 
@@ -103,6 +117,10 @@ def _launch_if(screen: PhaseScreen[Any], arguments: list[str], said: str, again:
 
 def _good(model: Model) -> bool | None:
     return {"usable": True, "refused": False}.get(model.state)
+
+
+def _host(model: Model) -> str:
+    return str(model.parity.get("host", ""))
 
 
 def _tag(model: Model) -> str:

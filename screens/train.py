@@ -190,12 +190,10 @@ class TrainScreen(ViewsScreen[Shown]):
         if telling is None:
             return action == "run" or (action == "mask" and data.dataset is not None)
         match action:
-            case "run":
-                return telling.standing != "training"
+            case "run" | "new":
+                return data.busy is None
             case "stop":
                 return telling.standing != "ended"
-            case "new":
-                return data.busy is None
             case "publish":
                 return telling.run.state == "done"
             case "roll_back":

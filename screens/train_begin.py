@@ -34,7 +34,7 @@ def run(screen: PhaseScreen[Any], data: Shown, begun: Begun) -> None:
     if shown is None or shown.state == "done" or blocked_by(shown):
         # what a check ended before its first step would end there again
         ask(screen, data, begun)
-    elif not _is_busy(screen, data):
+    else:
         question, detail, yes = _resuming(data)
         screen.app.push_screen(
             ConfirmScreen(question, detail, yes=yes, no="leave it"), partial(_resume, screen, shown, begun)
@@ -48,8 +48,6 @@ def ask(screen: PhaseScreen[Any], data: Shown, begun: Begun) -> None:
     dataset = shown.dataset_id if shown is not None and blocked is not None else data.dataset
     if dataset is None:
         screen.fail("there is no dataset to train on: press 6, then r", "r")
-        return
-    if _is_busy(screen, data):
         return
 
     def then(known: Known) -> None:
@@ -81,14 +79,6 @@ def stop(screen: PhaseScreen[Any], shown: Run) -> None:
         screen.reload()
 
     screen.background(work, then, again="x")
-
-
-def _is_busy(screen: PhaseScreen[Any], data: Shown) -> bool:
-    if data.busy is None:
-        return False
-    here = data.run is not None and data.run.id == data.busy.id
-    screen.say(f"run {data.busy.id} is being trained; {'' if here else 'with the cursor on it '}x stops it")
-    return True
 
 
 def _resuming(data: Shown) -> tuple[str, str, str]:
@@ -126,10 +116,10 @@ def _form(screen: PhaseScreen[Any], begun: Begun, job: Job | None, blocked: Fail
         measure(screen, known.build.id, these.base, these.settings)
 
     form = StartScreen(known, wanted, measure_these, job=job, blocked=blocked)
-    screen.app.push_screen(form, partial(_start, screen, known.build.id, begun))
+    screen.app.push_screen(form, partial(_start, screen, known, begun))
 
 
-def _start(screen: PhaseScreen[Any], dataset: int, begun: Begun, wanted: Wanted | None) -> None:
+def _start(screen: PhaseScreen[Any], known: Known, begun: Begun, wanted: Wanted | None) -> None:
     if wanted is None:
         return
 
@@ -138,7 +128,9 @@ def _start(screen: PhaseScreen[Any], dataset: int, begun: Begun, wanted: Wanted 
         from stratos_tui.training import pilot
 
         begin = pilot.start if wanted.pilot else launcher.start
-        return _known(screen.store, begin(screen.store, dataset, wanted.base, wanted.overrides))
+        # the form shows the whole of it: what is not named there goes back to the recipe's own
+        replaced = train_changes.overrides(known, wanted)
+        return _known(screen.store, begin(screen.store, known.build.id, wanted.base, replaced))
 
     screen.background(work, begun, again="r")
 

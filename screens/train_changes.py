@@ -19,7 +19,7 @@ from stratos_tui.store.jobs import Job
 from stratos_tui.store.runs import Run
 
 CHANGED = "bold #bd8f10"
-_BLOCKED = re.compile(r"preflight (\w+): (.*?), wanted (.*?); (.*)", re.DOTALL)
+_BLOCKED = re.compile(r"preflight (\w+): (.*?), wanted (.*?); (.*?)(?:; `--override \w+` lets it fail)?", re.DOTALL)
 """What a run says that a check ended (``train_lora``)."""
 
 
@@ -84,7 +84,9 @@ def replaced(run: Run, rows: int) -> Replaced:
 
     The thousand rows of a pilot are left out: what comes after it is trained on all.
     """
-    own, had = _flat(_stored(run.base, rows, {})), _flat(run.params)
+    from stratos_tui.training.recipes import as_now
+
+    own, had = _flat(_stored(run.base, rows, {})), _flat(as_now(run.params))
     found = {name: had[name] for name in own if name in had and had[name] != own[name]}
     allowed = tuple(map(str, found.pop("overridden", ())))
     if found.get("examples") == had.get("pilot_examples", own["pilot_examples"]):
@@ -150,6 +152,18 @@ def planned_params(known: Known, wanted: Wanted) -> dict[str, Any]:
     return _stored(wanted.base, known.rows, wanted.overrides, pilot=wanted.pilot)
 
 
+def overrides(known: Known, wanted: Wanted) -> dict[str, object]:
+    """Return what replaces the recipe's own settings, and by name too what a run that goes on could otherwise keep.
+
+    Raises:
+        StratosError: a setting does not exist, or its value is of another type.
+    """
+    from stratos_tui.training.recipes import KEEPS_LOSS
+
+    params = planned_params(known, wanted)
+    return {name: params[name] for name in KEEPS_LOSS} | wanted.overrides
+
+
 def changes(known: Known, wanted: Wanted) -> Text:
     """Return what a run would change against the one it is compared with: its build, its base, and each setting.
 
@@ -161,10 +175,10 @@ def changes(known: Known, wanted: Wanted) -> Text:
         return Text(f"The first run: {count(len(params))} settings, all the recipe's own", style=DIM).append(
             "".join(f"\n  {name} = {params[name]}" for name in wanted.settings if name in params), style=CHANGED
         )
-    from stratos_tui.training.recipes import KEEPS_LOSS
+    from stratos_tui.training.recipes import KEEPS_LOSS, as_now
 
     found = [*_build_changes(known), *_differences({"base": last.base}, {"base": wanted.base})]
-    found += _differences(_flat(last.params), _flat(params))
+    found += _differences(_flat(as_now(last.params)), _flat(params))
     if all(name in KEEPS_LOSS for name, *_ in found):
         same = f"Nothing changed since run {last.id}: the same build, base and settings are the same run"
         if last.state == "done":

@@ -21,8 +21,6 @@ from stratos_tui.store.runs import Point, Run
 if TYPE_CHECKING:
     from stratos_tui.training.check import Check
 
-LOG = "train.log"
-"""What a training process prints, in its run's folder."""
 LOG_BYTES = 8_000
 CURRICULUM_PARTS = 40
 MOST_OVERLAID = 6
@@ -126,7 +124,8 @@ class RunReader:
             # a build never changes
             self._curricula[run.dataset_id] = phase_views.curriculum(store, run.dataset_id, CURRICULUM_PARTS)
             self._rows[run.dataset_id] = datasets.count(store, run.dataset_id, "train")
-        folder = Path(run.folder) if run.folder else None
+        # beside the store, wherever that was moved since the run began
+        folder = runs.folder_of(store, run.id)
         return Telling(
             run,
             replaced(run, self._rows[run.dataset_id]),
@@ -172,11 +171,6 @@ class RunReader:
         return tuple(self._rivals.values())
 
 
-def _rival(store: Store, run_id: int) -> Rival:
-    train, held_out = runs.points(store, run_id, "train"), runs.points(store, run_id, "eval")
-    return Rival(run_id, train, held_out, probes.points(store, run_id))
-
-
 def standing(run: Run) -> Standing:
     """Tell whether a process trains a run, or why none does."""
     if run.state not in ("queued", "running"):
@@ -201,20 +195,16 @@ def _resident(pid: int | None) -> int | None:
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
-def _checkpoints(folder: Path | None) -> tuple[Checkpoint, ...]:
-    if folder is None or not folder.is_dir():
-        return ()
+def _checkpoints(folder: Path) -> tuple[Checkpoint, ...]:
     found = [each for each in folder.glob("checkpoint-*") if each.name.rpartition("-")[2].isdecimal()]
-    known = [Checkpoint(int(each.name.rpartition("-")[2]), (each / "complete").is_file()) for each in found]
+    known = [Checkpoint(int(each.name.rpartition("-")[2]), (each / runs.COMPLETE).is_file()) for each in found]
     return tuple(sorted(known, key=lambda each: each.step))
 
 
-def _tail(folder: Path | None) -> str:
+def _tail(folder: Path) -> str:
     """Return the end of a run's log, from its first whole line."""
-    if folder is None:
-        return ""
     try:
-        with (folder / LOG).open("rb") as file:
+        with (folder / runs.LOG).open("rb") as file:
             size = file.seek(0, os.SEEK_END)
             file.seek(max(size - LOG_BYTES, 0))
             text = file.read().decode("utf-8", "replace")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import click
@@ -33,15 +34,15 @@ def publish() -> None:
 def gguf(door: Door, run_id: int, name: str, converter: str | None) -> None:
     """Merge a run in fp32, cast it once to bf16, and convert it to GGUF Q8_0."""
     with door.store() as store, progress("publish") as report:
-        run_here(
+        done = run_here(
             store,
             "publish gguf",
             {"run": run_id, "name": name},
             lambda tell: {"model": publish_gguf(store, run_id, name, converter, tell).id},
             report,
         )
-        model = _newest(store, run_id, name)
-        door.answer(_document(store, model), _lines(model, _current(store, name)))
+        model = _known(store, done)
+        door.answer(_document(store, model), _lines(model, _current(store, model)))
 
 
 @publish.command("ollama")
@@ -55,15 +56,15 @@ def ollama(door: Door, run_id: int, name: str, host: str | None, converter: str 
     from stratos_tui.evaluation.smoke import judge
 
     with door.store() as store, progress("publish") as report:
-        run_here(
+        done = run_here(
             store,
             "publish ollama",
             {"run": run_id, "name": name},
             lambda tell: {"model": publish_ollama(store, run_id, name, judge, tell, host=host, converter=converter).id},
             report,
         )
-        model = _newest(store, run_id, name)
-        door.answer(_document(store, model), _lines(model, _current(store, name)))
+        model = _known(store, done)
+        door.answer(_document(store, model), _lines(model, _current(store, model)))
     return 0 if model.state == "usable" else 1
 
 
@@ -71,7 +72,7 @@ def ollama(door: Door, run_id: int, name: str, host: str | None, converter: str 
 @click.option("--name", help="Only the models of this name.")
 @door_options
 def list_models(door: Door, name: str | None) -> None:
-    """List what was published, newest first; a star marks the current model of a name."""
+    """List what was published, newest first; a star marks the current model of a name, on each server."""
     with door.store() as store:
         found = [_document(store, model) for model in models.load(store, name)]
     rows = [
@@ -89,23 +90,26 @@ def list_models(door: Door, name: str | None) -> None:
 def rollback(door: Door, name: str, host: str | None) -> None:
     """Make the usable model before the current one current again."""
     with door.store() as store, progress("publish") as report:
-        run_here(store, "publish rollback", {"name": name}, lambda _: {"model": go_back(store, name, host).id}, report)
-        model = models.usable(store, name)[0]
+        done = run_here(
+            store, "publish rollback", {"name": name}, lambda _: {"model": go_back(store, name, host).id}, report
+        )
+        model = _known(store, done)
         door.answer(_document(store, model), f"{alias_of(name)} is {tag_of(model)} again (run {model.run_id})")
 
 
-def _newest(store: Store, run_id: int, name: str) -> Model:
-    model = models.newest(store, run_id, name)
+def _known(store: Store, done: Mapping[str, Any]) -> Model:
+    model = models.get(store, done["model"])
     assert model is not None
     return model
 
 
-def _current(store: Store, name: str) -> Model | None:
-    return next(iter(models.usable(store, name)), None)
+def _current(store: Store, model: Model) -> Model | None:
+    """Return what a model's name stands for on its own server."""
+    return next(iter(models.usable(store, model.name, model.parity.get("host"))), None)
 
 
 def _document(store: Store, model: Model) -> dict[str, Any]:
-    current = _current(store, model.name)
+    current = _current(store, model)
     return {
         "id": model.id,
         "run": model.run_id,

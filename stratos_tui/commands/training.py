@@ -94,13 +94,22 @@ def mask(door: Door, dataset_id: int | None, base: str, split: str, position: in
 @_base
 @_set
 @_override
+@_accelerate
 @door_options
-def pilot(door: Door, dataset_id: int | None, base: str, settings: tuple[str, ...], overridden: tuple[str, ...]) -> int:
+def pilot(
+    door: Door,
+    dataset_id: int | None,
+    base: str,
+    settings: tuple[str, ...],
+    overridden: tuple[str, ...],
+    accelerate: Path | None,
+) -> int:
     """Train on 1,000 rows at most, then judge paired profiles; exits 1 where a long run would be wasted."""
     from stratos_tui.training import pilot as pilots
 
     with door.store() as store:
-        run_id = pilots.start(store, chosen_dataset(store, dataset_id), base, _overrides(settings, overridden))
+        which = chosen_dataset(store, dataset_id)
+        run_id = pilots.start(store, which, base, _overrides(settings, overridden), accelerate)
         run = _watched(store, run_id)
         check = pilots.verdict(store, run_id)
     said = "a long run is worth its hours" if check.ok else "do not start a long run: look at traces and contrast pairs"

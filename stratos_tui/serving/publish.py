@@ -101,7 +101,7 @@ def publish_ollama(
     with folders.alone(folder), open_server(host) as server:
         version, tag = server.version(), tag_of(model)
         there = server.has_model(tag)
-        proven = _proven(store, server, name)
+        proven = models.usable(store, name, server.url)
         if there and proven and proven[0].id == model.id:
             return _keep(store, server, model, version)
         if model.state not in models.UNFINISHED:
@@ -128,17 +128,20 @@ def publish_ollama(
 def rollback(store: Store, name: str, host: str | None) -> Model:
     """Make the usable model before a server's current one current again, and return it; the present one is retired.
 
+    The same weights are one model, however often they were published there: it goes back to others.
+
     Raises:
         StratosError: there is none before it, the server cannot be asked, or it would not show that model training's
             bytes (asked again where the server's version is another); the present one stays current then.
     """
     _check_name(name)
     with open_server(host) as server:
-        usable = _proven(store, server, name)
-        if len(usable) < 2:
+        usable = models.usable(store, name, server.url)
+        before = before_current(usable)
+        if before is None:
             there = f"{tag_of(usable[0])} is the only usable one" if usable else "there is no usable one"
             raise StratosError(f"{name}: nothing to go back to on {server.url}; {there} (`stratos publish list`)")
-        present, before = usable[:2]
+        present = usable[0]
         if not server.has_model(tag_of(before)):
             raise StratosError(
                 f"{tag_of(before)} is no longer on the server;"
@@ -149,8 +152,15 @@ def rollback(store: Store, name: str, host: str | None) -> Model:
             raise StratosError(f"{tag_of(before)}: {_other_bytes(before)}; {tag_of(present)} stays current")
         # the server first: killed in between, a repeated rollback does the same again
         server.copy(tag_of(before), alias_of(name))
-    models.update(store, present.id, "retired")
+    for model in usable:
+        if tag_of(model) == tag_of(present):
+            models.update(store, model.id, "retired")
     return before
+
+
+def before_current(usable: Sequence[Model]) -> Model | None:
+    """Return what a rollback goes back to of a server's usable models, newest first: other weights than the first's."""
+    return next((model for model in usable if tag_of(model) != tag_of(usable[0])), None)
 
 
 def tag_of(model: Model) -> str:
@@ -197,7 +207,7 @@ def _keep(store: Store, server: OllamaServer, model: Model, version: str) -> Mod
 
 def _fall_back(store: Store, server: OllamaServer, model: Model, version: str) -> None:
     """Give a model's name to the newest other usable one that renders training's bytes, else take the name away."""
-    for before in _proven(store, server, model.name):
+    for before in models.usable(store, model.name, server.url):
         if before.id == model.id or not server.has_model(tag_of(before)):
             continue
         asked = _compared(store, server, before, version)
@@ -207,12 +217,6 @@ def _fall_back(store: Store, server: OllamaServer, model: Model, version: str) -
         _refuse(store, server, asked, _other_bytes(asked))
     if server.has_model(alias_of(model.name)):
         server.delete(alias_of(model.name))
-
-
-def _proven(store: Store, server: OllamaServer, name: str) -> list[Model]:
-    """Return the usable models of a name that were proven on a server, newest first: its current one leads."""
-    # a row that names no server is of a time when none was recorded; it is asked again before anything rests on it
-    return [model for model in models.usable(store, name) if model.parity.get("host", server.url) == server.url]
 
 
 def _compared(store: Store, server: OllamaServer, model: Model, version: str) -> Model:
@@ -238,7 +242,7 @@ def _try(server: OllamaServer, tag: str, smoke: Smoke, report: Report) -> dict[s
 def _refuse(store: Store, server: OllamaServer, model: Model, error: str) -> Model:
     """Close a model as refused; nothing unproven stays on the server. What it said is kept."""
     refused = models.update(store, model.id, "refused", error=error)
-    proven = {tag_of(each) for each in _proven(store, server, model.name)}
+    proven = {tag_of(each) for each in models.usable(store, model.name, server.url)}
     if tag_of(model) not in proven and server.has_model(tag_of(model)):
         server.delete(tag_of(model))
     return refused

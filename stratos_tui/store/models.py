@@ -75,9 +75,22 @@ def newest(store: Store, run_id: int, name: str) -> Model | None:
     return None if row is None else _model(row)
 
 
-def usable(store: Store, name: str) -> list[Model]:
-    """Return the usable models of a name, newest first: the first is current, the second what a rollback returns to."""
-    return [model for model in load(store, name) if model.state == "usable"]
+def usable(store: Store, name: str, host: str | None = None) -> list[Model]:
+    """Return the usable models of a name, newest first: of those proven on a server (``host``) the first is current.
+
+    What one server showed proves nothing of another. A row that names no server is of a time when none was recorded: it
+    counts for each.
+    """
+    found = [model for model in load(store, name) if model.state == "usable"]
+    return [model for model in found if not host or model.parity.get("host", host) == host]
+
+
+def current(store: Store, name: str) -> list[Model]:
+    """Return the models that a name stands for, newest first: one on each server that is recorded."""
+    leading: dict[str, Model] = {}
+    for model in usable(store, name):
+        leading.setdefault(model.parity.get("host", ""), model)
+    return [model for host, model in leading.items() if usable(store, name, host)[0].id == model.id]
 
 
 def update(store: Store, model_id: int, state: ModelState, **columns: Mapping[str, Any] | str) -> Model:

@@ -210,8 +210,8 @@ class Prober(TrainerCallback):  # type: ignore[misc]
             print(f"warning: {looping} of {answers} answers repeat themselves", flush=True)
         # a student that has just begun says anything, and one bad draw ends nothing
         before = probes.before(self.store, self.run_id, state.global_step)
-        warm = state.global_step > args.get_warmup_steps(state.max_steps)
-        if warm and self._loops(found) and before is not None and self._loops(before):
+        warm = before is not None and before.step > args.get_warmup_steps(state.max_steps)
+        if before is not None and warm and self._loops(found) and self._loops(before):
             raise StratosError(
                 f"{looping} of {answers} answers repeat themselves at step {state.global_step}, and"
                 f" {before.detail['looping']} of {len(before.detail['answers'])} did at step {before.step};"

@@ -88,22 +88,29 @@ def check_room(folder: Path, needed: int) -> None:
         )
 
 
-def cause_of(error: BaseException, step: int, recipe: Recipe) -> str:
-    """Return in one line why a run ended, and for known causes what to do about it."""
+def cause_of(error: BaseException, step: int, recipe: Recipe, run_id: int) -> str:
+    """Return in one line why a run ended, and for known causes what to do about it.
+
+    ``recipe`` is what it ran with, with the micro-batch that was chosen where it is known.
+    """
     text = (str(error).strip().splitlines() or [""])[0]
     if isinstance(error, StratosError):
         return text
     if _is_out_of_memory(error, text):
-        lower = [f"micro_batch={recipe.micro_batch // 2}"] if recipe.micro_batch > 1 else []
-        lower += ["activation_checkpointing=true"] if not recipe.activation_checkpointing else []
-        goes_on = f"`stratos train resume {' '.join(f'--set {each}' for each in lower)}` goes on with less (now"
-        goes_on += f" micro_batch={recipe.micro_batch})"
+        # a part of what fitted a batch fits it too, on as many processes
+        ran = recipe.micro_batch
+        lower = next((part for part in range(ran // 2, 0, -1) if ran % part == 0), 1)
+        # both by name: a micro-batch that was left open chose recomputing too, and would choose as it did
+        goes_on = (
+            f"`stratos train resume {run_id} --set micro_batch={lower} --set activation_checkpointing=true` goes on"
+            f" with less (now micro_batch={ran or 'open'})"
+        )
         another = (
             "another run with four_bit=true takes less" if recipe.adapter != "none" and not recipe.four_bit else ""
         )
         return (
             f"out of memory after step {step:,} ({text[:120]}); {KEPT};"
-            f" {goes_on if lower else another or 'choose a smaller base'}"
+            f" {goes_on if ran != 1 or not recipe.activation_checkpointing else another or 'choose a smaller base'}"
         )
     full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
     if full or "No space left" in text or "PytorchStreamWriter failed" in text:

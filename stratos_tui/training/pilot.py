@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from stratos_tui.errors import StratosError
 from stratos_tui.store import probes
@@ -18,8 +19,17 @@ LEAST_GAP = 1.0
 """Points between two contrasting profiles in the teacher's direction: what one sensitive pair needs."""
 
 
-def start(store: Store, dataset_id: int, base: str, overrides: Mapping[str, object] | None = None) -> int:
+def start(
+    store: Store,
+    dataset_id: int,
+    base: str,
+    overrides: Mapping[str, object] | None = None,
+    accelerate: Path | None = None,
+) -> int:
     """Start a run of ``examples`` rows, at most and unless set ``pilot_examples``, and return its id at once.
+
+    With a configuration of accelerate's it is trained by as many processes as that says. Under FSDP nothing is probed,
+    so no pilot passes there.
 
     Raises:
         StratosError: there is no such build or base, a setting does not exist, or nothing would be probed.
@@ -28,7 +38,7 @@ def start(store: Store, dataset_id: int, base: str, overrides: Mapping[str, obje
     if not recipe.probe_pairs:
         raise StratosError("a pilot is judged by its probe: set probe_pairs to 20")
     examples = min(recipe.examples or recipe.pilot_examples, recipe.pilot_examples)
-    return launch.start(store, dataset_id, base, {**(overrides or {}), "examples": examples})
+    return launch.start(store, dataset_id, base, {**(overrides or {}), "examples": examples}, accelerate)
 
 
 def verdict(store: Store, run_id: int) -> Check:

@@ -200,10 +200,13 @@ def _pilot(store: Store, dataset_id: int, base: str, recipe: Recipe, rows: int) 
             if same and run.params.get("examples") and pilots.verdict(store, run.id).ok:
                 passed = run.id
                 break
+    missing = (
+        "no pilot of this dataset and base passed (with FSDP none can: it is not probed and needs `--override pilot`)"
+    )
     return Check(
         "pilot",
         bool(short or passed),
-        f"run {passed} passed" if passed else "not needed" if short else "no pilot of this dataset and base passed",
+        f"run {passed} passed" if passed else "not needed" if short else missing,
         f"a passed `stratos train pilot` before more than {recipe.pilot_examples:,} rows",
         "low loss and a perfect format can hide a student that ignores its profile",
     )

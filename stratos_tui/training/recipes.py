@@ -277,12 +277,17 @@ def recipe_for(base: str, overrides: Mapping[str, object] | None = None) -> Reci
 
 def from_params(params: Mapping[str, Any]) -> Recipe:
     """Read a recipe back from what :meth:`Recipe.params` returned, by way of JSON."""
-    shape, padding_free = params.get("shape"), params["padding_free"]
+    shape = params.get("shape")
     known: dict[str, Any] = {name: tuple(params[name]) for name in ("target_modules", "overridden")}
-    if isinstance(padding_free, bool):
-        # as it was stored until it could be chosen
-        known["padding_free"] = "on" if padding_free else "off"
-    return Recipe(**{**params, **known, "shape": None if shape is None else NanoShape(**shape)})
+    return Recipe(**{**as_now(params), **known, "shape": None if shape is None else NanoShape(**shape)})
+
+
+def as_now(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return stored settings as they are written now: ``padding_free`` was on or off until it could be chosen."""
+    found = dict(params)
+    if isinstance(found.get("padding_free"), bool):
+        found["padding_free"] = "on" if found["padding_free"] else "off"
+    return found
 
 
 def _fitting(owner: Recipe | NanoShape, name: str, value: object) -> Any:

@@ -78,7 +78,8 @@ def main() -> None:
         except BaseException as error:
             traceback.print_exc()
             known = runs.get(store, run.id) or run
-            runs.finish(store, run.id, "failed", error=guards.cause_of(error, known.step, from_params(run.params)))
+            cause = guards.cause_of(error, known.step, from_params(run.params), run.id)
+            runs.finish(store, run.id, "failed", error=cause)
             sys.exit(1)
         finally:
             # the run is closed: whoever resumes it need not wait until this process has unloaded everything
@@ -224,8 +225,11 @@ def train(store: Store, run: runs.Run) -> None:
         else:
             trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     except Exception as error:
+        if first:
+            # not every step beats
+            runs.beat(store, run.id, trainer.state.global_step)
         # here it is known what was chosen
-        raise StratosError(guards.cause_of(error, trainer.state.global_step, recipe)) from error
+        raise StratosError(guards.cause_of(error, trainer.state.global_step, recipe, run.id)) from error
     finally:
         watchdog.stop()
     if telemetry.stopped:

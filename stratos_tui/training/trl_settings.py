@@ -27,7 +27,7 @@ def config(
             f"a batch of {recipe.batch} cannot be divided into micro-batches of {recipe.micro_batch} on {processes}"
             f" {'process' if processes == 1 else 'processes'}; choose micro_batch so that it can"
         )
-    return SFTConfig(
+    args = SFTConfig(
         output_dir=str(folder),
         # loss: the completion and its end of turn, nothing cut, nothing packed
         completion_only_loss=True,
@@ -72,6 +72,11 @@ def config(
         greater_is_better=False,
         restore_callback_states_from_checkpoint=True,
     )
+    if processes == 1 and args.n_gpu > 1:
+        # one process trains on the first device that it sees; with more transformers would split its batches, which TRL
+        # refuses
+        args._n_gpu = 1
+    return args
 
 
 def adapter(recipe: Recipe) -> Any:

@@ -3,7 +3,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -53,10 +52,10 @@ def curve(app: StratosApp, selector: str = "#loss") -> str:
 
 
 @pytest.fixture
-def running(prepared: Store, tmp_path: Path) -> int:
+def running(prepared: Store) -> int:
     """A second run, trained by a process that is alive (this one), at step 2 of 40."""
     run = runs.add(prepared, 1, "nano", {"epochs": 4}, "running")
-    folder = tmp_path / "run"
+    folder = runs.folder_of(prepared, run)
     (folder / "checkpoint-10").mkdir(parents=True)
     (folder / "checkpoint-10" / "complete").touch()
     (folder / "checkpoint-20").mkdir()
@@ -287,7 +286,7 @@ async def test_only_keys_that_do_something_are_offered(
         await settle(pilot)
         assert "run 1 done" in text(app, "#now")
         # another run is being trained, so none can be begun
-        assert offered(app) == {"run", "preflight", "publish", "mask", "overlay"}
+        assert offered(app) == {"preflight", "publish", "mask", "overlay"}
         runs.finish(prepared, running, "stopped")
         reload(app)
         await settle(pilot)

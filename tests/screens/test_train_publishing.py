@@ -72,9 +72,11 @@ def ollama(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     thread.join()
 
 
-def published(store: Store, run: int, mark: str, state: models.ModelState = "usable", **more: Any) -> int:
+def published(
+    store: Store, run: int, mark: str, state: models.ModelState = "usable", host: str = "", **more: Any
+) -> int:
     model = models.add(store, run, "stratos")
-    parity = {"equal": True, "host": os.environ.get("OLLAMA_HOST", ""), "server": VERSION}
+    parity = {"equal": True, "host": host or os.environ.get("OLLAMA_HOST", ""), "server": VERSION}
     models.update(store, model, state, fingerprint=mark, parity=parity, smoke=SMOKE, **more)
     return model
 
@@ -126,25 +128,36 @@ async def test_a_refused_model_says_why_and_the_one_before_stays_current(
         assert "[red]hit[/red]␛[0m scored 1.0" in shown
 
 
-async def test_b_goes_back_to_the_model_before(
-    prepared: Store, app: StratosApp, settle: Settle, until: Until, ollama: Server
+async def test_b_goes_back_to_the_model_before_on_the_models_own_server(
+    prepared: Store,
+    app: StratosApp,
+    settle: Settle,
+    until: Until,
+    ollama: Server,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     before = published(prepared, 1, "aaaaaaaaaaaa")
+    away = published(prepared, 1, "cccccccccccc", host="http://127.0.0.1:9")
+    # the same weights twice
     published(prepared, 1, "bbbbbbbbbbbb")
+    published(prepared, 1, "bbbbbbbbbbbb")
+    # whatever the app was started with, it is the server that the screen shows
+    monkeypatch.setenv("OLLAMA_HOST", "http://127.0.0.1:9")
     async with app.run_test(size=(120, 40)) as pilot:
         await open_train(pilot, settle)
+        assert "stratos:run-1-cccccccc, current at http://127.0.0.1:9" in " ".join(meters(app).split())
         await pilot.press("b")
         await settle(pilot)
         assert "Go back to stratos:run-1-aaaaaaaa?" in asked(app)
         assert "stratos:run-1-bbbbbbbb is current now" in asked(app)
         await pilot.press("n")
         await settle(pilot)
-        assert len(models.usable(prepared, "stratos")) == 2
+        assert len(models.usable(prepared, "stratos")) == 4
         await pilot.press("b")
         await settle(pilot)
         await pilot.press("y")
         await until(pilot, lambda: "publish rollback is done" in notice(app))
-    assert [each.id for each in models.usable(prepared, "stratos")] == [before]
+    assert [each.id for each in models.usable(prepared, "stratos")] == [away, before]
     assert ollama.copied == [{"source": "stratos:run-1-aaaaaaaa", "destination": "stratos:current"}]
 
 

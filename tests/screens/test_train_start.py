@@ -193,6 +193,27 @@ async def test_a_run_is_begun_with_the_settings_that_were_typed(
         assert f"run {begun.id} is being trained" in notice(app)
 
 
+async def test_a_run_that_goes_on_goes_back_to_what_the_form_no_longer_names(
+    prepared: Store, app: StratosApp, settle: Settle
+) -> None:
+    run = launch.create(prepared, 1, "nano", {"epochs": 1, "micro_batch": 4, "probe_pairs": 0})
+    runs.finish(prepared, run, "stopped")
+    async with app.run_test(size=(120, 40)) as pilot:
+        await open_train(pilot, settle, "n")
+        assert app.screen.query_one("#settings", Input).value == "epochs=1 micro_batch=4 probe_pairs=0"
+        await pilot.press("tab", "tab", "ctrl+u", *"epochs=1 probe_pairs=0")
+        await settle(pilot)
+        assert "which goes on, micro_batch 4 → 16." in " ".join(text(app, "#changes").split())
+        await pilot.press("enter")
+        await settle(pilot)
+        begun = runs.get(prepared, run)
+        assert begun is not None
+        assert begun.pid is not None
+        end(begun.pid)
+        assert begun.params["micro_batch"] == 16
+        assert [(each["name"], each["before"], each["after"]) for each in begun.changes] == [("micro_batch", 4, 16)]
+
+
 async def test_space_makes_it_a_pilot(prepared: Store, app: StratosApp, settle: Settle, nano_run: int) -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await open_train(pilot, settle, "n", "space")
@@ -279,11 +300,12 @@ async def test_a_run_that_a_check_ended_is_begun_anew_from_the_form(
 ) -> None:
     blocked = launch.create(prepared, 1, "nano", {"epochs": 3})
     error = "preflight pilot: no pilot passed, wanted a passed pilot before more than 1,000 rows; a perfect format"
+    error += "; `--override pilot` lets it fail"
     runs.finish(prepared, blocked, "failed", error=error)
     async with app.run_test(size=(120, 40)) as pilot:
         await open_train(pilot, settle, "r")
         assert isinstance(app.screen, StartScreen)
-        assert "✗ pilot: a perfect format" in text(app, "#checks")
+        assert text(app, "#checks").endswith("✗ pilot: a perfect format")
         assert app.screen.query_one("#settings", Input).value == "epochs=3"
         # the pilot that it lacks is offered first
         assert "examples  0 → 1000" in text(app, "#changes")

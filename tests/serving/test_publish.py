@@ -146,15 +146,29 @@ def test_what_one_server_showed_proves_nothing_of_another(
 
 
 def test_a_rollback_counts_what_is_on_its_own_server(
-    store: Store, finish_run: Finish, base_model: Path, converter: Path, ollama: StandIn, elsewhere: StandIn
+    store: Store,
+    finish_run: Finish,
+    base_model: Path,
+    converter: Path,
+    ollama: StandIn,
+    elsewhere: StandIn,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
+    def said(*arguments: str) -> dict[str, Any]:
+        assert stratos(["publish", *arguments, "--db", str(store.path), "--json"]) == 0
+        found: dict[str, Any] = json.loads(capsys.readouterr().out)
+        return found
+
     first = to_ollama(store, finish_run(base_model))
     second = to_ollama(store, finish_run(base_model))
     there = publish_ollama(store, second.run_id, "stratos", judge, silent, host=elsewhere.url, converter=None)
     with pytest.raises(StratosError, match=f"on {elsewhere.url}; {tag_of(there)} is the only usable one"):
         rollback(store, "stratos", elsewhere.url)
-    assert rollback(store, "stratos", None).id == first.id
+    # each server has a current one of its own
+    assert [each["id"] for each in said("list")["models"] if each["current"]] == [there.id, second.id]
+    assert said("rollback", "--host", ollama.url)["id"] == first.id
     assert [each.id for each in models.usable(store, "stratos")] == [there.id, first.id]
+    assert [each["id"] for each in said("list")["models"] if each["current"]] == [there.id, first.id]
 
 
 def test_another_version_of_the_server_is_asked_again_what_it_renders(
@@ -256,6 +270,20 @@ def test_rollback_goes_back_and_forth_again(
     again = to_ollama(store, second.run_id)
     assert [each.id for each in models.usable(store, "stratos")] == [again.id, first.id]
     assert behaviour.models["stratos:current"] is behaviour.models[tag_of(second)]
+    # the same weights once more: going back from them does not end at them
+    third = to_ollama(store, first.run_id)
+    models.update(store, again.id, "retired")
+    assert (tag_of(third), [each.id for each in models.usable(store, "stratos")]) == (
+        tag_of(first),
+        [third.id, first.id],
+    )
+    with pytest.raises(StratosError, match=f"{tag_of(third)} is the only usable one"):
+        rollback(store, "stratos", None)
+    models.update(store, second.id, "usable")
+    fourth = to_ollama(store, finish_run(base_model))
+    models.update(store, fourth.id, "retired")
+    assert rollback(store, "stratos", None).id == second.id
+    assert [each.id for each in models.usable(store, "stratos")] == [second.id]
 
 
 def test_rollback_to_what_the_server_lost_changes_nothing(

@@ -60,8 +60,11 @@ def test_a_run_can_wait_for_accelerate(built: Store) -> None:
 
 def test_accelerates_configuration_is_recorded_and_used(built: Store, tmp_path: Path) -> None:
     file = tmp_path / "fsdp.yaml"
-    with pytest.raises(StratosError, match=r"fsdp\.yaml: there is no such file"):
-        said(built, "start", "--no-launch", "--accelerate-config", str(file))
+    for words in (("start", "--no-launch"), ("pilot",)):
+        with pytest.raises(StratosError, match=r"fsdp\.yaml: there is no such file"):
+            said(built, *words, "--accelerate-config", str(file))
+    # the first waits for its file to be there
+    assert [run.state for run in runs.load(built)] == ["queued", "queued"]
     file.touch()
     _, found = said(built, "start", "--no-launch", "--accelerate-config", str(file))
     assert shlex.split(found["command"])[:4] == ["accelerate", "launch", "--config_file", str(file)]

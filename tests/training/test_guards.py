@@ -110,7 +110,8 @@ def test_a_run_without_memory_goes_on_with_less_at_once(
     assert run.state == "failed"
     assert run.error.startswith("out of memory after step 3")
     assert (
-        "`stratos train resume --set micro_batch=4 --set activation_checkpointing=true` goes on with less" in run.error
+        "`stratos train resume 1 --set micro_batch=4 --set activation_checkpointing=true` goes on with less"
+        in run.error
     )
     assert kept(built, run) == ["checkpoint-2"]
     # what keeps the loss is no part of what a run is
@@ -157,7 +158,7 @@ def test_answers_that_loop_twice_running_end_the_run(
 ) -> None:
     from stratos_tui.inference import local
 
-    said = iter([*["no match " * 20] * 2, "one trace that ends", *["no match " * 20] * 9])
+    said = iter([*["no match " * 20] * 4, "one trace that ends", *["no match " * 20] * 9])
 
     def loop_at_times(_: object, prompts: Sequence[str], *__: object) -> list[local.Generation]:
         text = next(said)
@@ -165,12 +166,13 @@ def test_answers_that_loop_twice_running_end_the_run(
 
     monkeypatch.setattr(local, "generate", loop_at_times)
     asked = settings | {"probe_pairs": 2}
-    # evaluated after each step, of which the first three are its warm-up: the second loops, the third does not
+    # evaluated after each step, of which the first three are its warm-up: they loop and count for nothing, the fourth
+    # loops, the fifth does not
     ended = train_here(asked | {"evaluations": 8, "warmup": 3.0})
     assert "answers repeat themselves" in capfd.readouterr().out
-    assert (ended.state, [probe.step for probe in probes.points(built, ended.id)]) == ("failed", [1, 2, 3, 4, 5])
-    assert "answers repeat themselves at step 5, and" in ended.error
-    assert "did at step 4; stop_at_loops=0.5 allows less; the last good checkpoint is kept" in ended.error
+    assert (ended.state, [probe.step for probe in probes.points(built, ended.id)]) == ("failed", [1, 2, 3, 4, 5, 6, 7])
+    assert "answers repeat themselves at step 7, and" in ended.error
+    assert "did at step 6; stop_at_loops=0.5 allows less; the last good checkpoint is kept" in ended.error
     assert train_here(asked | {"evaluations": 2, "epochs": 1, "stop_at_loops": 0.0}).state == "done"
     assert "answers repeat themselves" in capfd.readouterr().out
 
@@ -188,7 +190,34 @@ def test_answers_that_loop_twice_running_end_the_run(
     ],
 )
 def test_a_cause_is_one_line(error: BaseException, says: str) -> None:
-    assert guards.cause_of(error, 7, recipe_for("nano")).startswith(says)
+    assert guards.cause_of(error, 7, recipe_for("nano"), 3).startswith(says)
+
+
+@pytest.mark.parametrize(
+    ("ran", "advice"),
+    [
+        # what was chosen on the device, and what is stored: 0 and True
+        ((1, False), "micro_batch=1 --set activation_checkpointing=true"),
+        ((8, False), "micro_batch=4 --set activation_checkpointing=true"),
+        ((8, True), "micro_batch=4 --set activation_checkpointing=true"),
+        # half of it would not divide a batch of 18
+        ((9, True), "micro_batch=3 --set activation_checkpointing=true"),
+        # it ended before anything was chosen
+        ((0, True), "micro_batch=1 --set activation_checkpointing=true"),
+    ],
+)
+def test_without_memory_the_advice_is_less_than_it_ran_with(ran: tuple[int, bool], advice: str) -> None:
+    micro_batch, recomputed = ran
+    recipe = recipe_for("folder", {"micro_batch": micro_batch, "activation_checkpointing": recomputed})
+    cause = guards.cause_of(MemoryError("none"), 7, recipe, 3)
+    assert f"`stratos train resume 3 --set {advice}` goes on with less" in cause
+
+
+def test_without_memory_and_with_nothing_less_it_names_what_is_left() -> None:
+    recipe = recipe_for("folder", {"micro_batch": 1, "activation_checkpointing": True})
+    cause = guards.cause_of(MemoryError("none"), 7, recipe, 3)
+    assert "another run with four_bit=true takes less" in cause
+    assert "resume" not in cause
 
 
 def test_a_watchdog_waits_for_many_times_a_step_and_barks_once() -> None:

@@ -132,6 +132,20 @@ def test_without_padding_the_rows_of_a_batch_are_joined_whole(tiny_model: Path, 
     assert "attention_mask" not in batch
 
 
+def test_one_process_takes_one_of_several_devices(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    from stratos_tui.training import options, trl_settings
+    from stratos_tui.training.recipes import recipe_for
+
+    recipe = recipe_for("nano", {"batch": 4, "micro_batch": 2})
+    chosen = options.choose(recipe)
+    monkeypatch.setattr(trl_settings, "on_gpu", lambda _: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    args = trl_settings.config(recipe, chosen, tmp_path, 64, 1, evaluated=False)
+    assert (args.n_gpu, args.train_batch_size, args.gradient_accumulation_steps) == (1, 2, 2)
+
+
 def test_padding_is_left_out_where_flash_attention_is_installed_and_no_row_has_a_weight(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
