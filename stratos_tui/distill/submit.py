@@ -308,12 +308,14 @@ def until_taken(store: Store, teacher: str, batch_id: int, report: Report, ask: 
 
 
 def _create_again(store: Store, client: BatchClient, batch: Batch, settings: DistillSettings, report: Report) -> None:
+    """Create a batch that the server never got, as it was journalled: its money was held for that."""
     own = requests.of_batch(store, batch.id)
+    asked = settings.as_asked(own[0].settings)
     token = new_run_token(os.urandom(16))
     batches.renew(store, batch.id, token)
     what = f"the server never listed what carries {batch.run_token}"
     events.add(store, batch.teacher, "created again", what, batch.id)
-    _create(store, client, batch.id, token, own, Texts(store, own), settings, report)
+    _create(store, client, batch.id, token, own, Texts(store, own), asked, report)
 
 
 def _stop(store: Store, client: BatchClient, batch: Batch) -> bool:

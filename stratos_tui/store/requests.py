@@ -51,7 +51,10 @@ class NewRequest:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A question as it is stored. ``profile_digest`` says which state of the profile it asks about."""
+    """A question as it is stored. ``profile_digest`` says which state of the profile it asks about.
+
+    ``settings`` is JSON of what was asked for with it, as its batch was journalled.
+    """
 
     id: int
     article_id: str
@@ -65,6 +68,7 @@ class Request:
     profile_digest: str
     purpose: RequestPurpose
     repair: str
+    settings: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,4 +250,5 @@ def _request(row: sqlite3.Row) -> Request:
         profile_digest=row["profile_digest"],
         purpose=row["purpose"],
         repair=row["repair"],
+        settings=row["settings"],
     )

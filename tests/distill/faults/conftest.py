@@ -76,6 +76,12 @@ class FaultServer(RehearsalServer):
         assert isinstance(self.desk, _CountingDesk)
         return self.desk.created
 
+    @property
+    def params(self) -> list[dict[str, Any]]:
+        """What each question that was taken asked for."""
+        assert isinstance(self.desk, _CountingDesk)
+        return self.desk.params
+
     def finish(self, *remote_ids: str) -> None:
         """End these batches, whole, whatever was still before them."""
         for each in remote_ids:
@@ -99,6 +105,7 @@ class _CountingDesk(Desk):
     def __init__(self, folder: Path, settings: RehearsalSettings) -> None:
         super().__init__(folder, settings)
         self.created: Counter[str] = Counter()
+        self.params: list[dict[str, Any]] = []
 
     def create(self, body: Any) -> Head:
         for each in body["requests"]:
@@ -106,6 +113,7 @@ class _CountingDesk(Desk):
             each["params"]["model"] = REHEARSAL
         head = super().create(body)
         self.created.update(_own_ids(body))
+        self.params += [each["params"] for each in body["requests"]]
         return head
 
 

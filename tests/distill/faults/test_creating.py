@@ -263,6 +263,21 @@ def test_an_unconfirmed_creation_is_not_repeated_while_it_may_still_turn_up(
     exactly_once(server, answered=10)
 
 
+def test_what_is_created_again_says_what_it_said_whatever_was_set_since(
+    seeded: Store, quick: DistillSettings, faulty: Serve, client_of: Open, planned: Plan, exactly_once: ExactlyOnce
+) -> None:
+    planned(10)
+    with faulty(creations=[dropped_before]) as server:
+        client = client_of(server)
+        send(seeded, client, quick, Caps(CAP), silent)
+        later = replace(quick, rehearsal_settle_seconds=0.0, max_tokens=64_000, effort="high")
+        assert resolve(seeded, client, later, silent) == Doubts()
+        assert {each["max_tokens"] for each in server.params} == {quick.max_tokens}
+        assert {each["output_config"]["effort"] for each in server.params} == {quick.effort}
+        watch(seeded, client, later, silent)
+    exactly_once(server, answered=10, cap=CAP)
+
+
 def test_a_batch_of_somebody_else_is_not_taken_for_ours(
     seeded: Store, quick: DistillSettings, faulty: Serve, client_of: Open, planned: Plan, exactly_once: ExactlyOnce
 ) -> None:
