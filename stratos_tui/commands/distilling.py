@@ -57,7 +57,7 @@ def plan(door: Door, teacher: str, choice: Choice, pilot: int, offline: bool) ->
         settings, wanted = settings_of(store), choice.wanted
         planned = planning.plan(store, teacher, pairs, wanted=wanted.limit, as_of=wanted.as_of, settings=settings)
         estimate, counted = price_plan(store, planned, settings, offline=offline)
-        first = pilot_of(store, planned.teacher, planned.to_send, pilot, settings)
+        first = pilot_of(store, planned.teacher, planned.to_send, pilot, settings, wanted.as_of)
         said = pilot_said(store, planned.teacher, len(planned.to_send), settings)
     document = {
         "teacher": planned.teacher.name,

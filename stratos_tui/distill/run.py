@@ -67,13 +67,13 @@ def distill(
     who = find_teacher(store, teacher)
     _require(store, who, budget_usd, own_usd, accept_terms)
     caps = caps_of(store, who, budget_usd, own_usd, uuid4().hex)
-    chosen = list(pairs) if pairs is not None else choose_pairs(store, limit=limit, report=report)
+    chosen = list(pairs) if pairs is not None else choose_pairs(store, limit=limit, as_of=as_of, report=report)
     planned = plan(store, teacher, chosen, wanted=limit, as_of=as_of, settings=settings)
     keep(store, planned, settings)
     # what an interrupted call left on its way is followed by this one: where it fails, it is asked again too
     followed = set(chosen) | {Pair(*key) for key in requests.on_their_way(store, who.name)}
     with open_way(store, who, settings, caps, report) as way:
-        first = pilot_of(store, who, planned.to_send, pilot, settings)
+        first = pilot_of(store, who, planned.to_send, pilot, settings, as_of)
         if first:
             way.send(set(first), "pilot")
             way.watch()
@@ -123,7 +123,7 @@ def submit(
     caps = caps_of(store, who, budget_usd, own_usd, uuid4().hex)
     planned = plan(store, teacher, pairs, as_of=as_of, settings=settings)
     keep(store, planned, settings)
-    first = pilot_of(store, who, planned.to_send, pilot, settings)
+    first = pilot_of(store, who, planned.to_send, pilot, settings, as_of)
     with open_way(store, who, settings, caps, report) as way:
         sent = way.send(set(first), "pilot") if first else way.send(set(pairs), "example")
     if sent.held_back and not sent.requests and not sent.paused:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import date
 
 import pytest
 
@@ -123,15 +124,19 @@ def test_a_hand_may_ask_further_after_a_run_has_spent_its_own_attempts_and_has_a
 ) -> None:
     bad = RehearsalSettings(bad_share=1.0, bad_kinds=("too_short",), latency_seconds=0.0, seconds_per_request=0.0)
     settings = replace(quick, rehearsal=bad, attempts=2)
-    distill(seeded, "rehearsal", limit=2, settings=settings)
+    day = date(2026, 12, 24)
+    pairs = choose_pairs(seeded, limit=2)
+    distill(seeded, "rehearsal", pairs=pairs, as_of=day, settings=settings)
     first = rejections.ids(seeded)[0]
     assert [each.attempt for each in seeded_attempts(seeded, first)] == [1, 2]
     for further in range(BY_HAND):
         # by itself nothing more is asked; by hand it is, and a run then sends that and asks nothing of its own
         assert requeue(seeded, "rehearsal", settings) == 0
         assert requeue_all(seeded, [first], settings).done == [first]
-        distill(seeded, "rehearsal", limit=2, settings=settings)
+        distill(seeded, "rehearsal", pairs=pairs, settings=settings)
         assert len(seeded_attempts(seeded, first)) == 3 + further
+        # by itself or by hand: a pair is judged on the day that was asked for
+        assert {each.reference_date for each in seeded_attempts(seeded, first)} == {day}
     assert (
         "was asked 4 times, and 4 are the most: 2 by itself and 2 more on your word"
         in requeue_all(seeded, [first], settings).refused[first]
