@@ -228,7 +228,7 @@ def noise(door: Door, teacher: str, count: int, money: Money) -> None:
         return said | noise_floor(store, teacher)
 
     result = _as_job(door, "noise", {"teacher": teacher, "pairs": count}, work)
-    door.answer(result, noise_lines(result))
+    door.answer(result, [*noise_lines(result), *_held(result)])
 
 
 def _as_job(

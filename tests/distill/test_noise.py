@@ -8,6 +8,7 @@ import anthropic
 import httpx2
 import pytest
 
+from stratos_tui.distill import pausing
 from stratos_tui.distill.noise import ask_again, plan_again
 from stratos_tui.distill.run import distill
 from stratos_tui.distill.settings import DistillSettings
@@ -59,7 +60,8 @@ def test_what_is_asked_twice_changes_no_example_and_no_total(seeded: Store, good
     distill(seeded, "rehearsal", limit=60, settings=good)
     before = (examples(seeded, "rehearsal"), totals(seeded, "rehearsal"))
     standing = {pair: each.state for pair, each in requests.standings(seeded, "rehearsal").items()}
-    assert ask_again(seeded, "rehearsal", 20, settings=good) == {"asked": 20, "held_back": 0}
+    said = ask_again(seeded, "rehearsal", 20, settings=good)
+    assert said == {"asked": 20, "held_back": 0, "held_by": "", "paused": False}
     assert (examples(seeded, "rehearsal"), totals(seeded, "rehearsal")) == before
     assert {pair: each.state for pair, each in requests.standings(seeded, "rehearsal").items()} == standing
     # the rehearsal says the same of the same pair
@@ -110,6 +112,12 @@ def test_a_budget_holds_for_the_noise_floor_too(seeded: Store, good: DistillSett
     spent = distill(seeded, "rehearsal", limit=60, settings=good)["spent"]
     said = ask_again(seeded, "rehearsal", 60, own_usd=0.2, settings=good)
     assert said["held_back"] > 0
+    assert not said["paused"]
+    assert said["held_by"].startswith(f"the job's own budget of $0.20 holds {said['held_back']} requests back")
     assert said["asked"] + said["held_back"] == 60
     settled = seeded.value("SELECT sum(nanodollars) FROM ledger WHERE kind = 'settle'") / 1e9
     assert 0 < settled - spent <= 0.2
+    pausing.pause(seeded)
+    said = ask_again(seeded, "rehearsal", 60, own_usd=0.2, settings=good)
+    # it is no cap that holds these back
+    assert (said["asked"], said["paused"], said["held_by"]) == (0, True, "")

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from stratos_tui.distill import submit
+from stratos_tui.distill.pairs import Pair
+from stratos_tui.distill.plan import keep, plan
 from stratos_tui.distill.settings import DistillSettings
 from stratos_tui.distill.submit import Doubts, cancel, resolve, send
 from stratos_tui.distill.watch import watch
@@ -275,6 +277,26 @@ def test_what_is_created_again_says_what_it_said_whatever_was_set_since(
         assert {each["max_tokens"] for each in server.params} == {quick.max_tokens}
         assert {each["output_config"]["effort"] for each in server.params} == {quick.effort}
         watch(seeded, client, later, silent)
+    exactly_once(server, answered=10, cap=CAP)
+
+
+def test_a_question_that_another_process_takes_holds_nothing_back(
+    seeded: Store, quick: DistillSettings, faulty: Serve, client_of: Open, planned: Plan, exactly_once: ExactlyOnce
+) -> None:
+    taken: list[int] = []
+
+    def take(done: int, total: int, note: str) -> None:
+        if not taken and note.startswith("sending to"):
+            [first, *_] = requests.unsent(seeded, "rehearsal")
+            pair, day = Pair(first.article_id, first.profile_id), first.reference_date + timedelta(days=1)
+            taken.append(keep(seeded, plan(seeded, "rehearsal", [pair], as_of=day), quick))
+
+    planned(10)
+    with faulty() as server:
+        client = client_of(server)
+        sent = send(seeded, client, quick, Caps(CAP), take)
+        assert (taken, sent.batches, sent.requests, sent.held_back) == ([1], 1, 10, 0)
+        watch(seeded, client, quick, silent)
     exactly_once(server, answered=10, cap=CAP)
 
 
