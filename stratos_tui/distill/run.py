@@ -29,9 +29,6 @@ from stratos_tui.teachers.batches import open_client
 from stratos_tui.teachers.catalog import Teacher, find_teacher
 from stratos_tui.teachers.prices import dollars, nanodollars
 
-ASKING = ("distill", "submit", "noise")
-"""The kinds of the jobs that ask a teacher about pairs (:mod:`stratos_tui.commands.distilling`)."""
-
 
 def distill(
     store: Store,
@@ -179,7 +176,7 @@ def stop(
             stopped = cancel(store, client, settings, report)
     else:
         for job in jobs.active(store):
-            if job.kind in ASKING and job.params.get("teacher") == teacher:
+            if job.kind in jobs.ASKING and job.params.get("teacher") == teacher:
                 jobs.request_cancel(store, job.id)
         # waits for their last answers, and puts in order what they leave
         recover(store, who, settings, report)
