@@ -22,7 +22,7 @@ from stratos_tui.store.db import Store
 from stratos_tui.store.distill import examples, totals
 from stratos_tui.store.ledger import Caps
 from stratos_tui.teachers.batches import BatchClient
-from stratos_tui.teachers.catalog import teacher_of
+from stratos_tui.teachers.catalog import find_teacher
 from stratos_tui.teachers.rehearsal.server import Handler
 from stratos_tui.teachers.rehearsal.settings import RehearsalSettings
 
@@ -85,7 +85,7 @@ def test_a_teacher_that_wavers_by_a_point_is_measured_so(seeded: Store, good: Di
             http_client = httpx2.Client(trust_env=False, timeout=20.0)
             return anthropic.Anthropic(api_key="any", base_url=server.base_url, max_retries=0, http_client=http_client)
 
-        client = BatchClient(teacher_of("rehearsal"), connect)
+        client = BatchClient(find_teacher(seeded, "rehearsal"), connect)
         distill(seeded, "rehearsal", limit=60, settings=good)
         assert plan_again(seeded, "rehearsal", 40, good) == 40
         send(seeded, client, good, Caps(), silent, purpose="noise")

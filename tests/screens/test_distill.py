@@ -23,7 +23,7 @@ from stratos_tui.distill.settings import set_all
 from stratos_tui.store import acknowledgements, jobs, requests
 from stratos_tui.store.db import Store
 from stratos_tui.teachers.batches import open_client
-from stratos_tui.teachers.catalog import TERMS_NOTICE, TERMS_SUBJECT, price_teacher, teacher_of
+from stratos_tui.teachers.catalog import TERMS_NOTICE, TERMS_SUBJECT, find_teacher, price_teacher
 from stratos_tui.teachers.rehearsal.settings import RehearsalSettings
 
 Settle = Callable[[Pilot[None]], Awaitable[None]]
@@ -319,7 +319,7 @@ async def test_i_looks_at_the_server_in_a_process_of_its_own(
 
 
 async def test_orphans_are_listed_and_canceled_after_asking(store: Store, settle: Settle) -> None:
-    rehearsal = teacher_of("rehearsal")
+    rehearsal = find_teacher(store, "rehearsal")
     body = [{"custom_id": "somebody-else", "params": {"model": "rehearsal", "max_tokens": 9, "messages": []}}]
     with open_client(rehearsal, store.path, RehearsalSettings(latency_seconds=60.0)) as client:
         remote = client.create(body)

@@ -24,7 +24,7 @@ from stratos_tui.store import ledger
 from stratos_tui.store.db import Store
 from stratos_tui.store.ledger import Caps
 from stratos_tui.teachers.batches import BatchClient
-from stratos_tui.teachers.catalog import REHEARSAL, teacher_of
+from stratos_tui.teachers.catalog import REHEARSAL, find_teacher
 from stratos_tui.teachers.rehearsal.desk import Desk, Head
 from stratos_tui.teachers.rehearsal.server import Handler, RehearsalServer
 from stratos_tui.teachers.rehearsal.settings import RehearsalSettings
@@ -205,7 +205,7 @@ def faulty(tmp_path: Path) -> Serve:
 
 
 @pytest.fixture
-def client_of() -> Iterator[Open]:
+def client_of(seeded: Store) -> Iterator[Open]:
     """Real clients of the SDK, closed at the end. The SDK's own retries are on, as they are for Claude."""
     import anthropic
     import httpx2
@@ -221,7 +221,7 @@ def client_of() -> Iterator[Open]:
                 api_key="any", base_url=server.base_url, max_retries=retries, http_client=http_client
             )
 
-        clients.append(BatchClient(teacher_of(teacher), connect, stall_seconds=stall_seconds))
+        clients.append(BatchClient(find_teacher(seeded, teacher), connect, stall_seconds=stall_seconds))
         return clients[-1]
 
     yield opened
