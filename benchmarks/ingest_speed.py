@@ -41,7 +41,7 @@ from stratos_tui.store.db import open_store
 from stratos_tui.store.ledger import Caps, Pricing
 from stratos_tui.store.requests import NewRequest
 from stratos_tui.teachers.batches import BatchClient
-from stratos_tui.teachers.catalog import REHEARSAL, teacher_of
+from stratos_tui.teachers.catalog import REHEARSAL, find_teacher
 from stratos_tui.teachers.rehearsal.answers import Question, kind_of, message_of
 from stratos_tui.teachers.rehearsal.settings import RehearsalSettings
 from stratos_tui.teachers.wire import wire_id
@@ -95,7 +95,7 @@ def prepare(path: Path, count: int, batch_size: int) -> None:
     """Make a store in which every batch has ended, and beside it a file of results for each."""
     store = open_store(path)
     load_shipped(store)
-    teacher = teacher_of(REHEARSAL)
+    teacher = find_teacher(store, REHEARSAL)
     pairs = [(article, profile) for article, _ in shipped_articles() for profile in shipped_profiles()]
     write = Lines(pairs)
     pricing = Pricing("benchmark", "2026-11", simulated=True)
@@ -175,7 +175,7 @@ def take(path: str, port: str) -> None:
 
     store = open_store(path)
     client = BatchClient(
-        teacher_of(REHEARSAL), lambda: anthropic.Anthropic(base_url=f"http://127.0.0.1:{port}", api_key="none")
+        find_teacher(store, REHEARSAL), lambda: anthropic.Anthropic(base_url=f"http://127.0.0.1:{port}", api_key="none")
     )
     waiting = batches.in_flight(store, REHEARSAL)
     quarters = {len(waiting) * part // 4 - 1: part * 25 for part in (1, 2, 3, 4)}

@@ -38,8 +38,8 @@ from stratos_tui.teachers.catalog import find_teacher
 if TYPE_CHECKING:
     from stratos_tui.distill.orphans import Orphan
 
-JOBS = ("distill", "submit", "watch", "ingest", "cancel", "noise", "pipeline")
-"""Kinds of jobs that ask a teacher."""
+JOBS = (*jobs.ASKING, "watch", "ingest", "cancel", "pipeline")
+"""Kinds of jobs that have to do with a teacher's answers."""
 EVENTS = 200
 
 

@@ -42,6 +42,7 @@ class Priced:
     """What a choice comes to: requests that are missing, their batches, and what asking costs.
 
     ``first`` is how many of them go first as a pilot, ``pilot`` what asking costs by what one measured; None without.
+    ``attempts`` is how often a pair is asked at most by itself.
     """
 
     choice: Choice
@@ -49,6 +50,7 @@ class Priced:
     requests: int
     batches: int
     shortfall: int
+    attempts: int
     cost: CostEstimate
     pilot: CostEstimate | None = None
 
@@ -97,6 +99,7 @@ def price(store: Store, choice: Choice) -> Priced:
         number,
         found.batches,
         found.shortfall,
+        settings.attempts,
         found.cost_estimate,
         extrapolate(store, who, number, settings) if number and who.price else None,
     )
@@ -262,7 +265,10 @@ def question(priced: Priced, standing: Standing, *, agreed: bool) -> tuple[str, 
     if who.needs_terms:
         state = "You agreed to this before." if agreed else "Asking means that you agree; it is recorded."
         detail.append(f"\n\n{TERMS_NOTICE}\n").append(state, style="bold")
-    detail.append("\n\nFailed pairs are asked again, a few times in all. It goes on when the app is left.", style=DIM)
+    detail.append(
+        f"\n\nA pair that fails is asked {plural(priced.attempts, 'time')} in all. It goes on when the app is left.",
+        style=DIM,
+    )
     return asks, detail
 
 

@@ -89,4 +89,4 @@ def _held_back(job: Job) -> str:
         return ""
     if job.result.get("paused"):
         return f"{number:,} requests wait: this workspace is paused"
-    return str(job.result.get("held_by") or f"{number:,} requests are held back by the budget")
+    return str(job.result.get("held_by") or f"{number:,} requests wait")

@@ -6,11 +6,15 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 
+HIDDEN = (
+    r"\x7f-\x9f"  # DEL and C1 controls
+    r"\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\U000e0000-\U000e007f"  # invisible, or turns the line around
+    r"\ud800-\udfff"  # a lone surrogate can be neither stored nor hashed
+)
+"""What JSON leaves as it is and a terminal may obey or choke on: what goes between a regular expression's brackets."""
 _UNPRINTABLE = re.compile(
     r"\x1b\[[0-9;?]*[ -/]*[@-~]"  # terminal escape sequences, whole
-    r"|[\x00-\x08\x0b-\x1f\x7f-\x9f]"  # C0 and C1 controls; a tab and a newline are white space
-    r"|[\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\U000e0000-\U000e007f]"  # invisible, or turns the line around
-    r"|[\ud800-\udfff]"  # a lone surrogate can be neither stored nor hashed
+    rf"|[\x00-\x08\x0b-\x1f{HIDDEN}]"  # C0 controls too; a tab and a newline are white space
 )
 
 

@@ -143,11 +143,12 @@ def test_hostile_text_reaches_neither_terminal_nor_markup(
 def test_a_document_is_escaped_for_the_terminal_and_the_same_to_who_reads_it(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    document = {"said": "\x9b31m red \u202e turned \x7f \u200b ü 日本"}
+    document = {"said": "\x9b31m red \u202e turned \x7f \u200b ü 日本", "hidden \U000e0041": "half \ud83d whole 🚀"}
     Door(Path("any.db"), as_json=True).answer(document, "")
     out = capsys.readouterr().out
-    assert not set("\x7f\x9b\u200b\u202e") & set(out)
+    assert not set("\x7f\x9b\u200b\u202e\U000e0041\ud83d") & set(out)
     assert "ü 日本" in out
+    assert "🚀" in out
     assert json.loads(out) == document
 
 

@@ -119,14 +119,6 @@ def test_a_wrong_setting_is_refused_and_says_what_it_takes(
     assert seeded.value("SELECT count(*) FROM settings WHERE name = 'distill.settings'") == 0
 
 
-def test_what_a_question_says_cannot_change_while_a_batch_may_have_to_be_created_again(ask: Any, seeded: Store) -> None:
-    ask("submit", "--pairs", "5")
-    with seeded.write() as connection:
-        connection.execute("UPDATE batches SET state = 'intended', remote_id = NULL")
-    ask("settings", "max_tokens=4000", code=2)
-    ask("settings", "batch_size=9")
-
-
 def test_as_of_is_the_day_on_which_every_article_is_judged(ask: Any, seeded: Store) -> None:
     assert ask("plan", "--pairs", "30", "--as-of", "2026-03-04")["pairs"] == 30
     ask("submit", "--pairs", "30", "--as-of", "2026-03-04", "--teacher", "rubric")

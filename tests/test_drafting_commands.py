@@ -36,7 +36,8 @@ def refusal(store: Store, command: Any, *arguments: str) -> str:
 
 def test_from_a_draft_to_an_article_and_back(seeded: Store) -> None:
     before = articles.count(seeded)
-    asked = answer(seeded, draft, "--profile", "texas_nurse", "--band", "critical", "--count", "12")
+    wanted = ("--profile", "texas_nurse", "--band", "critical", "--count", "12")
+    asked = answer(seeded, draft, *wanted, "--as-of", "2026-11-02")
     assert asked["asked"] == 12
     assert asked["waiting"] + asked["errored"] == 12
     assert asked["simulated"] is True
@@ -47,7 +48,7 @@ def test_from_a_draft_to_an_article_and_back(seeded: Store) -> None:
     assert listed["counts"]["waiting"] == asked["waiting"]
     first, second = asked["candidates"][:2]
     shown = answer(seeded, candidates, "show", str(first))
-    assert shown["band"] == "critical"
+    assert (shown["band"], shown["as_of"]) == ("critical", "2026-11-02")
     assert shown["rubric"]["scores"]["texas_nurse"] >= 9.0
     made = answer(seeded, candidates, "accept", str(first), "--title", "Another title for it")["accepted"][str(first)]
     assert articles.count(seeded) == before + 1

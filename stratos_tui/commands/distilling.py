@@ -57,7 +57,7 @@ def plan(door: Door, teacher: str, choice: Choice, pilot: int, offline: bool) ->
         settings, wanted = settings_of(store), choice.wanted
         planned = planning.plan(store, teacher, pairs, wanted=wanted.limit, as_of=wanted.as_of, settings=settings)
         estimate, counted = price_plan(store, planned, settings, offline=offline)
-        first = pilot_of(store, planned.teacher, planned.to_send, pilot, settings)
+        first = pilot_of(store, planned.teacher, planned.to_send, pilot, settings, wanted.as_of)
         said = pilot_said(store, planned.teacher, len(planned.to_send), settings)
     document = {
         "teacher": planned.teacher.name,
@@ -228,7 +228,7 @@ def noise(door: Door, teacher: str, count: int, money: Money) -> None:
         return said | noise_floor(store, teacher)
 
     result = _as_job(door, "noise", {"teacher": teacher, "pairs": count}, work)
-    door.answer(result, noise_lines(result))
+    door.answer(result, [*noise_lines(result), *_held(result)])
 
 
 def _as_job(

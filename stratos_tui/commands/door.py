@@ -18,12 +18,11 @@ import click
 from stratos_tui.errors import StratosError
 from stratos_tui.progress import Report
 from stratos_tui.store.db import Store, open_store
-from stratos_tui.text import one_line, plain
+from stratos_tui.text import HIDDEN, one_line, plain
 from stratos_tui.text import table as table
 
 DEFAULT_DB = "stratos.db"
-_CONTROL = re.compile("[\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
-"""What JSON leaves as it is and a terminal may obey: DEL, C1 controls, invisible and direction characters."""
+_HIDDEN = re.compile(f"[{HIDDEN}]")
 PLAIN_SECONDS = 5.0
 """Without a terminal a progress line is printed when its note changes, and at most this often otherwise."""
 
@@ -52,7 +51,7 @@ class Door:
         if self.as_json:
             said = json.dumps(document, ensure_ascii=False, allow_nan=False, default=str)
             # the same document, with nothing in it that a terminal would obey
-            sys.stdout.write(_CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", said) + "\n")
+            sys.stdout.write(_HIDDEN.sub(lambda found: json.dumps(found[0])[1:-1], said) + "\n")
         else:
             for line in [text] if isinstance(text, str) else text:
                 sys.stdout.write(plain(line) + "\n")

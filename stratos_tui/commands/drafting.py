@@ -13,6 +13,7 @@ from stratos_tui.records import BANDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
     from stratos_tui.distill.candidates import Wish
     from stratos_tui.distill.weak import WeakBand
@@ -30,6 +31,7 @@ LISTED = 50
 @click.option("--count", type=click.IntRange(min=1), default=DEFAULT_COUNT, show_default=True, help="How many drafts.")
 @teacher_option()
 @money_options
+@click.option("--as-of", type=click.DateTime(["%Y-%m-%d"]), help="Write them on this day, YYYY-MM-DD, not today.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Which profiles --weak takes first.")
 @door_options
 def draft(
@@ -40,6 +42,7 @@ def draft(
     count: int,
     teacher: str,
     money: Money,
+    as_of: datetime | None,
     seed: int,
 ) -> None:
     """Have a teacher draft polarizing articles into the review queue, never straight into the data."""
@@ -47,15 +50,18 @@ def draft(
     from stratos_tui.distill.settings import settings_of
     from stratos_tui.jobs import run_here
 
+    day = as_of.date() if as_of else None
     with door.store() as store, progress("draft") as watching:
         wishes, reasons = _wanted(store, profile_ids, band, weak, count, seed)
         params = {"teacher": teacher, "wishes": [[list(each.profile_ids), each.band] for each in wishes]}
+        if day:
+            params["as_of"] = day.isoformat()
         result = run_here(
             store,
             "draft",
             params,
             lambda report: candidates.draft(
-                store, teacher, wishes, settings=settings_of(store), report=report, **money.asking()
+                store, teacher, wishes, settings=settings_of(store), as_of=day, report=report, **money.asking()
             ),
             watching,
         )

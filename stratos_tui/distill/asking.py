@@ -82,9 +82,10 @@ def _question(
         raise StratosError(f"{teacher.name} is asked about stored pairs only: save the profile and the article first")
     before = live.attempts(store, teacher.name, article.id, profile.id)
     own = [each for each in before if each.purpose == "example" and each.profile_digest == digest]
-    for each in reversed(own):
-        said = live.said(store, each.id)
-        if said and said.result_type == "succeeded" and each.reference_date == day:
+    known = live.said_of_pair(store, teacher.name, article.id, profile.id, digest)
+    answered = [each.request_id for each in known if each.reference_date == day]
+    for each in own:
+        if answered and each.id == answered[-1]:
             return each
     for each in own:
         if each.state == "planned" and each.batch_id is None:

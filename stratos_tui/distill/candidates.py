@@ -97,7 +97,8 @@ def draft(
     today = as_of or datetime.now(UTC).date()
     if is_paused(store):
         raise Paused
-    with sending(store, report, "drafting"), open_live(who, store.path, settings.rehearsal) as client:
+    opened = open_live(who, store.path, settings.rehearsal, context=settings.context)
+    with sending(store, report, "drafting"), opened as client:
         lost = _end_open(store)
         most = _most(who, wishes, readers, today, settings)
         batch_id = _hold(store, who, wishes, today, most, caps, settings)

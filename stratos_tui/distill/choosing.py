@@ -47,7 +47,7 @@ def choose(store: Store, teacher: str, wanted: Wanted, report: Report = silent) 
     if wanted.label:
         among = labelled(store, wanted.label)
     if wanted.bands:
-        banded = in_bands(store, wanted.scored_by, wanted.bands, report)
+        banded = in_bands(store, wanted.scored_by, wanted.bands, wanted.as_of, report)
         among = banded if among is None else among & banded
         if not among:
             raise StratosError("no pair has both such a label and such a band")
@@ -59,6 +59,7 @@ def choose(store: Store, teacher: str, wanted: Wanted, report: Report = silent) 
         missing_for=teacher,
         among=among,
         attempts=settings_of(store).attempts,
+        as_of=wanted.as_of,
         report=report,
     )
 
@@ -75,15 +76,18 @@ def labelled(store: Store, origin: LabelOrigin) -> set[Pair]:
     return found
 
 
-def in_bands(store: Store, scorer: str, bands: Collection[Band], report: Report = silent) -> set[Pair]:
+def in_bands(
+    store: Store, scorer: str, bands: Collection[Band], as_of: date | None = None, report: Report = silent
+) -> set[Pair]:
     """Return the pairs that a scorer put into one of these bands: the rubric now, any other by what is stored.
 
-    A teacher counts as a scorer by its accepted answers.
+    A teacher counts as a scorer by its accepted answers. The rubric judges every article on the day ``as_of``, or on
+    its own.
 
     Raises:
         StratosError: the scorer has scored nothing here, or nothing into these bands.
     """
-    scored = _by_rubric(store, report) if scorer == RUBRIC else pairs.scored_by(store, scorer)
+    scored = _by_rubric(store, as_of, report) if scorer == RUBRIC else pairs.scored_by(store, scorer)
     if not scored:
         raise StratosError(f"{scorer!r} has scored nothing in this store; choose rubric, or score with it first")
     found = {Pair(*key) for key, tenths in scored.items() if band_of(tenths) in bands}
@@ -92,7 +96,7 @@ def in_bands(store: Store, scorer: str, bands: Collection[Band], report: Report 
     return found
 
 
-def _by_rubric(store: Store, report: Report) -> dict[tuple[str, str], int]:
+def _by_rubric(store: Store, as_of: date | None, report: Report) -> dict[tuple[str, str], int]:
     readers = [rubric.compile_profile(each) for each in profiles.load(store)]
     pool = articles.load(store)
     today = datetime.now(UTC).date()
@@ -100,7 +104,7 @@ def _by_rubric(store: Store, report: Report) -> dict[tuple[str, str], int]:
     for number, article in enumerate(pool):
         if number % REPORT_EVERY == 0:
             report(number, len(pool), "scoring by the rubric")
-        read, day = rubric.read_article(article), prompts.reference_date_of(article, today)
+        read, day = rubric.read_article(article), as_of or prompts.reference_date_of(article, today)
         for reader in readers:
             scored[article.id, reader.profile.id] = rubric.score_tokens(reader, read, day).tenths
     return scored

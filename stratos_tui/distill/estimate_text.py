@@ -76,8 +76,6 @@ def noise_lines(found: dict[str, Any]) -> list[str]:
         lines.append(f"{name}: {form.format(value)}{within}")
     if found["parse_failures"]:
         lines.append(f"{found['parse_failures']:,} second answers have no score")
-    if found["held_back"]:
-        lines.append(f"{found['held_back']:,} are held back by the budget")
     return lines
 
 

@@ -10,7 +10,7 @@ from uuid import uuid4
 from stratos_tui.digests import profile_digest
 from stratos_tui.distill.budget import caps_of, needs_budget
 from stratos_tui.distill.settings import DistillSettings
-from stratos_tui.distill.submit import agree
+from stratos_tui.distill.submit import agree, held_by
 from stratos_tui.distill.ways import open_way
 from stratos_tui.errors import StratosError
 from stratos_tui.prism import prompts
@@ -37,7 +37,8 @@ def ask_again(
 ) -> dict[str, Any]:
     """Have a teacher score accepted pairs a second time, until ``count`` were; failed ones are not asked again.
 
-    Returns how many were ``asked`` now, and how many the budget holds back.
+    Returns how many were ``asked`` now, how many are ``held_back``, by which cap in words (``held_by``), and whether
+    they wait because sending is ``paused``.
 
     Raises:
         StratosError: as for :func:`stratos_tui.distill.run.distill`; or the teacher says the same every time.
@@ -53,8 +54,9 @@ def ask_again(
     caps = caps_of(store, who, budget_usd, own_usd, uuid4().hex)
     with open_way(store, who, settings, caps, report) as way:
         sent = way.send(None, "noise")
+        said = held_by(store, who, sent, caps)
         way.watch()
-    return {"asked": sent.requests, "held_back": sent.held_back}
+    return {"asked": sent.requests, "held_back": sent.held_back, "held_by": said, "paused": sent.paused}
 
 
 def plan_again(store: Store, teacher: str, count: int, settings: DistillSettings, seed: int = 0) -> int:

@@ -98,7 +98,8 @@ def quote(
 ) -> Quote:
     """Return whether a teacher's answer about a pair, for the profile as it is given, is stored, out, or to be asked.
 
-    An accepted answer stands for a new one whatever day it was judged on; any other only for its own day.
+    An accepted answer, of several the one that is the example, stands for a new one whatever day it was judged on; any
+    other only for its own day.
     """
     digest = profile_digest(profile)
     asked = [
@@ -106,8 +107,8 @@ def quote(
         for each in live.attempts(store, teacher.name, article.id, profile.id)
         if each.purpose == "example" and each.profile_digest == digest
     ]
-    known = [said for each in asked if (said := live.said(store, each.id)) and said.result_type == "succeeded"]
-    standing = [each for each in known if each.accepted] or [each for each in known if each.reference_date == day]
+    known = live.said_of_pair(store, teacher.name, article.id, profile.id, digest)
+    standing = [each for each in known if each.accepted or each.reference_date == day]
     if standing:
         return Quote(profile, article, day, standing[-1], on_its_way=False, most=0)
     waiting = [each for each in asked if each.state in OPEN]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from stratos_tui.distill.estimate import CostEstimate, sample_of
@@ -53,12 +53,17 @@ class Pilot:
 
 
 def pilot_of(
-    store: Store, teacher: Teacher, to_send: Sequence[Pair], size: int, settings: DistillSettings
+    store: Store,
+    teacher: Teacher,
+    to_send: Sequence[Pair],
+    size: int,
+    settings: DistillSettings,
+    as_of: date | None = None,
 ) -> list[Pair]:
     """Return the pairs of the pilot that has to be made first; none where it is made already or not worth it."""
     if not size or teacher.price is None or len(to_send) < WORTH_IT * size:
         return []
-    return [] if measured(store, teacher, settings) else choose_pilot(store, to_send, size)
+    return [] if measured(store, teacher, settings) else choose_pilot(store, to_send, size, as_of)
 
 
 def pilot_said(store: Store, teacher: Teacher, pairs: int, settings: DistillSettings) -> dict[str, Any] | None:
@@ -70,7 +75,9 @@ def pilot_said(store: Store, teacher: Teacher, pairs: int, settings: DistillSett
     return asdict(found) | {"cost": dollars(round(found.cost)), "pairs": pairs, "cost_estimate": asdict(rest)}
 
 
-def choose_pilot(store: Store, wanted: Sequence[Pair], size: int = SIZE, seed: int = 0) -> list[Pair]:
+def choose_pilot(
+    store: Store, wanted: Sequence[Pair], size: int = SIZE, as_of: date | None = None, seed: int = 0
+) -> list[Pair]:
     """Choose a sample that is in proportion over profiles and rubric bands; the same on every machine."""
     pool = {each.id: each for each in articles.load(store, sorted({pair.article_id for pair in wanted}))}
     readers = {each.id: rubric.compile_profile(each) for each in profiles.load(store)}
@@ -78,7 +85,7 @@ def choose_pilot(store: Store, wanted: Sequence[Pair], size: int = SIZE, seed: i
     today = datetime.now(UTC).date()
     strata: dict[tuple[str, str], list[Pair]] = defaultdict(list)
     for pair in wanted:
-        day = prompts.reference_date_of(pool[pair.article_id], today)
+        day = as_of or prompts.reference_date_of(pool[pair.article_id], today)
         tenths = rubric.score_tokens(readers[pair.profile_id], read[pair.article_id], day).tenths
         strata[pair.profile_id, band_of(tenths)].append(pair)
     # systematic sampling: every n-th of all strata in a row is in proportion over them

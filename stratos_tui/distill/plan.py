@@ -34,6 +34,7 @@ class Plan:
     """What would be asked. ``requests`` are the missing pairs' questions, ``pairs`` all that were chosen.
 
     ``unsent`` questions were planned before and wait to be sent with them; ``to_send``, batches and costs count both.
+    Those that wait for another day than is asked for now are among ``requests``: they are planned anew.
     ``shortfall`` is how many pairs fewer there are than were asked for. Money of a rehearsal is simulated.
     """
 
@@ -68,6 +69,7 @@ def choose_pairs(
     missing_for: str | None = None,
     among: Collection[Pair] | None = None,
     attempts: int = DistillSettings().attempts,
+    as_of: date | None = None,
     seed: int = 0,
     report: Report = silent,
 ) -> list[Pair]:
@@ -77,7 +79,7 @@ def choose_pairs(
     the front is in proportion over the held-out split and the article's highest rubric band. ``limit`` pairs are the
     first that many; a smaller limit's choice is part of a larger one's. With ``missing_for`` only pairs that the named
     teacher still owes count, and that have any of their ``attempts`` left; with ``among`` only these. ``profiles`` is
-    all but imported ones where it is not given.
+    all but imported ones where it is not given. ``as_of`` is the day on which the bands are judged.
 
     Raises:
         StratosError: an id is not stored, or there is nothing to choose from.
@@ -89,7 +91,7 @@ def choose_pairs(
     if among is not None:
         named = {pair.article_id for pair in among}
         pool = [article for article in pool if article.id in named]
-    for article in pool if limit is None else _ordered(store, pool, readers, seed, report):
+    for article in pool if limit is None else _ordered(store, pool, readers, as_of, seed, report):
         own = [
             Pair(article.id, profile.id)
             for profile in sorted(readers, key=lambda each: _hash(seed, "profile", article.id, each.id))
@@ -114,7 +116,8 @@ def plan(
     """Work out which questions are missing for these pairs, and what asking them costs. Stores nothing.
 
     A pair is missing when its profile, as it is now, has no accepted answer, none on its way, and was not given up;
-    a failed one is missing while it has attempts left. ``as_of`` judges every article on one day.
+    a failed one is missing while it has attempts left. ``as_of`` judges every article on one day; without it a further
+    attempt keeps the day of the one before.
     """
     settings = settings or DistillSettings()
     teacher = find_teacher(store, teacher_name)
@@ -124,30 +127,34 @@ def plan(
     today = datetime.now(UTC).date()
     digests = {profile.id: profile_digest(profile) for profile in readers.values()}
     missing: list[NewRequest] = []
+    chosen = set(pairs)
+    planned = {
+        (each.article_id, each.profile_id): each
+        for each in requests.unsent(store, teacher.name)
+        if Pair(each.article_id, each.profile_id) in chosen and each.profile_digest == digests.get(each.profile_id)
+    }
+    another_day = {key for key, each in planned.items() if as_of and each.reference_date != as_of}
     for pair in pairs:
         if pair.profile_id not in readers or pair.article_id not in pool:
             raise StratosError(f"there is no pair of {pair.article_id!r} and {pair.profile_id!r} in this store")
-        known = standing.get((pair.article_id, pair.profile_id))
-        if not _is_missing(known, settings.attempts):
+        key = (pair.article_id, pair.profile_id)
+        known, before = standing.get(key), planned[key] if key in another_day else None
+        if before is None and not _is_missing(known, settings.attempts):
             continue
-        attempt = known.last_attempt + 1 if known else 1
+        attempt = before.attempt if before else known.last_attempt + 1 if known else 1
+        day = as_of or (known.reference_date if known else None)
         missing.append(
             NewRequest(
                 article_id=pair.article_id,
                 profile_id=pair.profile_id,
                 attempt=attempt,
                 custom_id=custom_id(teacher.name, pair.article_id, pair.profile_id, attempt),
-                reference_date=as_of or prompts.reference_date_of(pool[pair.article_id], today),
+                reference_date=day or prompts.reference_date_of(pool[pair.article_id], today),
                 profile_digest=digests[pair.profile_id],
+                repair=before.repair if before else "",
             )
         )
-    chosen = set(pairs)
-    waiting = [
-        pair
-        for each in requests.unsent(store, teacher.name)
-        if (pair := Pair(each.article_id, each.profile_id)) in chosen
-        and each.profile_digest == digests[pair.profile_id]
-    ]
+    waiting = [Pair(*key) for key in planned if key not in another_day]
     to_send = [Pair(each.article_id, each.profile_id) for each in missing] + waiting
     asked = [standing[key] for pair in pairs if (key := (pair.article_id, pair.profile_id)) in standing]
     return Plan(
@@ -157,7 +164,7 @@ def plan(
         to_send=to_send,
         unsent=len(waiting),
         accepted=sum(each.accepted for each in asked),
-        in_flight=sum(each.state in OPEN for each in asked) - len(waiting),
+        in_flight=sum(each.state in OPEN for each in asked) - len(planned),
         shortfall=max(0, (wanted or 0) - len(pairs)),
         batches=-(-len(to_send) // settings.batch_size) if teacher.way == "batches" else 0,
         estimated=cache(lambda: estimate(teacher, to_send, readers, pool, settings, today)),
@@ -209,7 +216,7 @@ def _articles(store: Store, wanted: Sequence[str] | None) -> list[Article]:
 
 
 def _ordered(
-    store: Store, pool: Sequence[Article], readers: Sequence[Profile], seed: int, report: Report
+    store: Store, pool: Sequence[Article], readers: Sequence[Profile], as_of: date | None, seed: int, report: Report
 ) -> list[Article]:
     """Order articles so that every prefix is in proportion over the strata."""
     polarizing = set(article_rows.collection_ids(store, "polarizing"))
@@ -221,7 +228,7 @@ def _ordered(
     for number, article in enumerate(pool):
         if number % REPORT_EVERY == 0:
             report(number, len(pool), "choosing articles")
-        day = prompts.reference_date_of(article, today)
+        day = as_of or prompts.reference_date_of(article, today)
         read = rubric.read_article(article)
         highest = max(rubric.score_tokens(profile, read, day).tenths for profile in compiled)
         group = 2 if article.id in repeats else 0 if article.id in polarizing else 1

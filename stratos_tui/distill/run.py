@@ -16,7 +16,7 @@ from stratos_tui.distill.plan import choose_pairs, keep, plan
 from stratos_tui.distill.requeue import requeue
 from stratos_tui.distill.settings import DistillSettings
 from stratos_tui.distill.sitting import recover
-from stratos_tui.distill.submit import Sent, Stopped, agree, cancel
+from stratos_tui.distill.submit import Stopped, agree, cancel, held_by
 from stratos_tui.distill.watch import watch
 from stratos_tui.distill.ways import Way, open_way
 from stratos_tui.errors import StratosError
@@ -28,9 +28,6 @@ from stratos_tui.store.ledger import Caps
 from stratos_tui.teachers.batches import open_client
 from stratos_tui.teachers.catalog import Teacher, find_teacher
 from stratos_tui.teachers.prices import dollars, nanodollars
-
-ASKING = ("distill", "submit", "noise")
-"""The kinds of the jobs that ask a teacher about pairs (:mod:`stratos_tui.commands.distilling`)."""
 
 
 def distill(
@@ -67,13 +64,13 @@ def distill(
     who = find_teacher(store, teacher)
     _require(store, who, budget_usd, own_usd, accept_terms)
     caps = caps_of(store, who, budget_usd, own_usd, uuid4().hex)
-    chosen = list(pairs) if pairs is not None else choose_pairs(store, limit=limit, report=report)
+    chosen = list(pairs) if pairs is not None else choose_pairs(store, limit=limit, as_of=as_of, report=report)
     planned = plan(store, teacher, chosen, wanted=limit, as_of=as_of, settings=settings)
     keep(store, planned, settings)
     # what an interrupted call left on its way is followed by this one: where it fails, it is asked again too
     followed = set(chosen) | {Pair(*key) for key in requests.on_their_way(store, who.name)}
     with open_way(store, who, settings, caps, report) as way:
-        first = pilot_of(store, who, planned.to_send, pilot, settings)
+        first = pilot_of(store, who, planned.to_send, pilot, settings, as_of)
         if first:
             way.send(set(first), "pilot")
             way.watch()
@@ -123,16 +120,16 @@ def submit(
     caps = caps_of(store, who, budget_usd, own_usd, uuid4().hex)
     planned = plan(store, teacher, pairs, as_of=as_of, settings=settings)
     keep(store, planned, settings)
-    first = pilot_of(store, who, planned.to_send, pilot, settings)
+    first = pilot_of(store, who, planned.to_send, pilot, settings, as_of)
     with open_way(store, who, settings, caps, report) as way:
         sent = way.send(set(first), "pilot") if first else way.send(set(pairs), "example")
     if sent.held_back and not sent.requests and not sent.paused:
-        raise StratosError(_held_by(store, who, sent, caps))
+        raise StratosError(held_by(store, who, sent, caps))
     return outcome(store, teacher) | {
         "pairs": len(pairs),
         "sent": asdict(sent),
         "held_back": sent.held_back,
-        "held_by": _held_by(store, who, sent, caps),
+        "held_by": held_by(store, who, sent, caps),
         "after_pilot": len(planned.to_send) - len(first) if first else 0,
         "cost_estimate": asdict(planned.estimate.cost),
     }
@@ -179,7 +176,7 @@ def stop(
             stopped = cancel(store, client, settings, report)
     else:
         for job in jobs.active(store):
-            if job.kind in ASKING and job.params.get("teacher") == teacher:
+            if job.kind in jobs.ASKING and job.params.get("teacher") == teacher:
                 jobs.request_cancel(store, job.id)
         # waits for their last answers, and puts in order what they leave
         recover(store, who, settings, report)
@@ -230,14 +227,6 @@ def _require(
     needs_budget(store, teacher, budget_usd, own_usd)
 
 
-def _held_by(store: Store, teacher: Teacher, sent: Sent, caps: Caps) -> str:
-    """Say which cap holds questions back; empty where none does."""
-    bound = binding(store, teacher, caps)
-    if not sent.held_back or sent.paused or bound is None:
-        return ""
-    return bound.holds_back(f"{sent.held_back:,} requests", sent.needs)
-
-
 def _by_rounds(
     store: Store, teacher: Teacher, way: Way, settings: DistillSettings, caps: Caps, only: set[Pair]
 ) -> tuple[int, str]:
@@ -247,13 +236,18 @@ def _by_rounds(
     """
     sent_any = False
     while True:
+        before = ledger.room(store.read, caps, simulated=teacher.simulated)
         sent = way.send(only, "example")
         sent_any = sent_any or bool(sent.requests)
         way.watch()
         if sent.paused:
             return sent.held_back, ""
         if sent.held_back and not sent.requests:
-            said = _held_by(store, teacher, sent, caps)
+            room = ledger.room(store.read, caps, simulated=teacher.simulated)
+            if before is not None and room is not None and room > before:
+                # what came in just now has let go of money
+                continue
+            said = held_by(store, teacher, sent, caps)
             if not sent_any:
                 raise StratosError(said)
             return sent.held_back, said

@@ -9,7 +9,7 @@ from typing import Any
 
 from stratos_tui.distill.judge import Limits
 from stratos_tui.errors import StratosError
-from stratos_tui.store import batches, settings
+from stratos_tui.store import settings
 from stratos_tui.store.db import Store
 from stratos_tui.teachers.catalog import Teacher
 from stratos_tui.teachers.rehearsal.settings import RehearsalSettings
@@ -59,6 +59,11 @@ class DistillSettings:
         """Write, as JSON, what decides about an answer: kept with every request."""
         return json.dumps({"max_tokens": self.max_tokens, "effort": self.effort}, sort_keys=True)
 
+    def as_asked(self, asking: str) -> DistillSettings:
+        """Return these settings with what decided about an earlier answer, as :meth:`asking` wrote it."""
+        said = {name: value for name, value in json.loads(asking).items() if name in ("max_tokens", "effort")}
+        return replace(self, **said)
+
     def settle_for(self, teacher: Teacher) -> float:
         """Return how long an unconfirmed creation may still turn up at this teacher's server, in seconds."""
         return self.rehearsal_settle_seconds if teacher.simulated else self.settle_seconds
@@ -70,24 +75,18 @@ class DistillSettings:
 
 @dataclass(frozen=True, slots=True)
 class Settable:
-    """A setting that an operator may set: what it is, and the least and the most that it takes.
-
-    ``asks`` says that it is part of every question: it may not change while it is unknown whether one was sent.
-    """
+    """A setting that an operator may set: what it is, and the least and the most that it takes."""
 
     about: str
     least: float = 0
     most: float = 0
     choices: tuple[str, ...] = ()
-    asks: bool = False
 
 
 SETTABLE: Mapping[str, Settable] = {
     "batch_size": Settable("questions in a batch; a batch's counts stay at zero until all of it has ended", 1, 10_000),
-    "effort": Settable("how deeply a model that thinks does so, which is billed as output", choices=EFFORTS, asks=True),
-    "max_tokens": Settable(
-        "tokens that an answer may have, thinking included; bounds its cost", 256, 64_000, asks=True
-    ),
+    "effort": Settable("how deeply a model that thinks does so, which is billed as output", choices=EFFORTS),
+    "max_tokens": Settable("tokens that an answer may have, thinking included; bounds its cost", 256, 64_000),
     "attempts": Settable("how often a run asks a pair at most", 1, 10),
     "live_concurrency": Settable("questions at once where each is asked by itself", 1, 64),
     "live_failures": Settable("failures in a row after which such a server is left alone", 1, 100),
@@ -114,19 +113,11 @@ def set_all(store: Store, wanted: Mapping[str, str]) -> DistillSettings:
     """Set settings as a person writes them, all or none, and return what then holds; ``default`` sets one back.
 
     Raises:
-        StratosError: no such setting, no value of its kind, or a batch is out that may have to be created again as it
-            was.
+        StratosError: no such setting, or no value of its kind.
     """
     read = {name: _read(name, text) for name, text in wanted.items()}
     with store.write():
-        known = given(store)
-        changed = known | read
-        asks = [name for name in read if SETTABLE[name].asks and read[name] != known.get(name)]
-        if asks and (doubtful := [each for each in batches.load(store) if each.state == "intended"]):
-            raise StratosError(
-                f"{asks[0]} cannot be set now: batch {doubtful[0].id} may have to be created again as it was; "
-                "`stratos distill watch` finds out"
-            )
+        changed = given(store) | read
         default = asdict(DistillSettings())
         kept = {name: each for name, each in changed.items() if each is not None and each != default.get(name)}
         settings.put(store, SETTING, kept or None)

@@ -23,11 +23,11 @@ from stratos_tui.distill.judge import LOST
 from stratos_tui.distill.pairs import Pair
 from stratos_tui.distill.pausing import is_paused
 from stratos_tui.distill.settings import DistillSettings
-from stratos_tui.distill.submit import Sent, came_to, pricing_of, sending
+from stratos_tui.distill.submit import Sent, came_to, pricing_of, sending, unsent
 from stratos_tui.distill.texts import Texts
 from stratos_tui.prism import prompts
 from stratos_tui.progress import Report, silent
-from stratos_tui.store import events, live, requests
+from stratos_tui.store import events, live
 from stratos_tui.store.answers import Answer
 from stratos_tui.store.batches import Intent, Purpose
 from stratos_tui.store.db import Store
@@ -67,21 +67,24 @@ def answer_live(
     """
     teacher = client.teacher
     sittings = asked = 0
+    paused = False
     with sending(store, report, lock_of(teacher)):
         _recover(store, teacher, settings)
-        waiting = [
-            each
-            for each in requests.unsent(store, teacher.name, "noise" if purpose == "noise" else "example")
-            if only is None or Pair(each.article_id, each.profile_id) in only
-        ]
-        waiting.sort(key=lambda each: (each.profile_id, each.profile_digest, each.reference_date, each.id))
+        waiting = _in_order(unsent(store, teacher, only, purpose))
         texts = Texts(store, waiting)
-        while waiting and not is_paused(store):
+        while waiting:
+            if paused := is_paused(store):
+                break
             portion = [_ask_of(teacher, texts, each, settings) for each in waiting[: settings.batch_size]]
             portion = portion[: fitting(store, teacher, [each.held for each in portion], caps)]
-            batch_id = _begin(store, teacher, portion, settings, caps, purpose) if portion else None
-            if batch_id is None:
+            if not portion:
                 break
+            batch_id = _begin(store, teacher, portion, settings, caps, purpose)
+            if batch_id is None:
+                # another process took a question, or money: what is left of both tells whether any can be asked
+                waiting = _in_order(unsent(store, teacher, only, purpose))
+                texts = Texts(store, waiting)
+                continue
             try:
                 left = _Sitting(store, client, batch_id, settings, report).run(portion)
             finally:
@@ -91,7 +94,7 @@ def answer_live(
             sittings += 1
             asked += len(done)
         needs = sum(_ask_of(teacher, texts, each, settings).held for each in waiting)
-    return came_to(store, teacher, sittings, asked, len(waiting), needs)
+    return came_to(store, teacher, Sent(sittings, asked, len(waiting), needs, paused))
 
 
 def recover(store: Store, teacher: Teacher, settings: DistillSettings, report: Report) -> None:
@@ -255,6 +258,10 @@ class _Sitting:
                 self._came.put((ask, self._client.ask(ask.question)))
             except Exception as error:  # whatever went wrong is for the thread that runs the sitting to judge
                 self._came.put((ask, error))
+
+
+def _in_order(waiting: Sequence[Request]) -> list[Request]:
+    return sorted(waiting, key=lambda each: (each.profile_id, each.profile_digest, each.reference_date, each.id))
 
 
 def _ask_of(teacher: Teacher, texts: Texts, request: Request, settings: DistillSettings) -> _Ask:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from stratos_tui.distill.budget import fitting, most_cost
+from stratos_tui.distill.budget import binding, fitting, most_cost
 from stratos_tui.distill.doubt import Search, expiry
 from stratos_tui.distill.pairs import Pair
 from stratos_tui.distill.pausing import Paused, is_paused
@@ -109,16 +109,13 @@ def send(
     """
     teacher = client.teacher
     sent = asked = 0
+    paused = False
     with sending(store, report):
-        waiting = [
-            each
-            for each in requests.unsent(store, teacher.name, "noise" if purpose == "noise" else "example")
-            if only is None or Pair(each.article_id, each.profile_id) in only
-        ]
+        waiting = unsent(store, teacher, only, purpose)
         texts = Texts(store, waiting)
         while waiting:
             report(sent, 0, f"sending to {teacher.name}")
-            if is_paused(store):
+            if paused := is_paused(store):
                 break
             portion = waiting[: settings.batch_size]
             most = [_most(teacher, texts, each, settings) for each in portion]
@@ -137,25 +134,45 @@ def send(
             )
             batch_id = batches.intend(store, intent, pricing_of(teacher), caps)
             if batch_id is None:
-                break
+                # another process took a question, or money: what is left of both tells whether anything can be sent
+                waiting = unsent(store, teacher, only, purpose)
+                texts = Texts(store, waiting)
+                continue
             said = f"{len(portion)} requests, at most ${dollars(intent.reservation):.4f}"
             events.add(store, teacher.name, "sending", said, batch_id)
             if not _create(store, client, batch_id, intent.run_token, portion, texts, settings, report):
+                paused = True
                 break
             waiting = waiting[len(portion) :]
             sent += 1
             asked += len(portion)
     needs = sum(_most(teacher, texts, each, settings) for each in waiting)
-    return came_to(store, teacher, sent, asked, len(waiting), needs)
+    return came_to(store, teacher, Sent(sent, asked, len(waiting), needs, paused))
 
 
-def came_to(store: Store, teacher: Teacher, batches: int, asked: int, held_back: int, needs: int) -> Sent:
-    """Say what a round came to; where questions are held back, why, and what they take, is an event too."""
-    paused = bool(held_back) and is_paused(store)
-    if held_back:
-        what = f"{held_back} requests: sending them takes up to ${dollars(needs):.4f} more"
-        events.add(store, teacher.name, "paused" if paused else "held back", what)
-    return Sent(batches, asked, held_back, needs, paused)
+def unsent(store: Store, teacher: Teacher, only: set[Pair] | None, purpose: Purpose) -> list[Request]:
+    """Return the planned questions of some pairs that wait to be sent for a purpose, in their order."""
+    return [
+        each
+        for each in requests.unsent(store, teacher.name, "noise" if purpose == "noise" else "example")
+        if only is None or Pair(each.article_id, each.profile_id) in only
+    ]
+
+
+def came_to(store: Store, teacher: Teacher, sent: Sent) -> Sent:
+    """Return what a round came to; where questions are held back, why, and what they take, is an event too."""
+    if sent.held_back:
+        what = f"{sent.held_back} requests: sending them takes up to ${dollars(sent.needs):.4f} more"
+        events.add(store, teacher.name, "paused" if sent.paused else "held back", what)
+    return sent
+
+
+def held_by(store: Store, teacher: Teacher, sent: Sent, caps: Caps) -> str:
+    """Say which cap holds questions back; empty where none does."""
+    bound = binding(store, teacher, caps)
+    if not sent.held_back or sent.paused or bound is None:
+        return ""
+    return bound.holds_back(f"{sent.held_back:,} requests", sent.needs)
 
 
 def resolve(store: Store, client: BatchClient, settings: DistillSettings, report: Report) -> Doubts:
@@ -308,12 +325,14 @@ def until_taken(store: Store, teacher: str, batch_id: int, report: Report, ask: 
 
 
 def _create_again(store: Store, client: BatchClient, batch: Batch, settings: DistillSettings, report: Report) -> None:
+    """Create a batch that the server never got, as it was journalled: its money was held for that."""
     own = requests.of_batch(store, batch.id)
+    asked = settings.as_asked(own[0].settings)
     token = new_run_token(os.urandom(16))
     batches.renew(store, batch.id, token)
     what = f"the server never listed what carries {batch.run_token}"
     events.add(store, batch.teacher, "created again", what, batch.id)
-    _create(store, client, batch.id, token, own, Texts(store, own), settings, report)
+    _create(store, client, batch.id, token, own, Texts(store, own), asked, report)
 
 
 def _stop(store: Store, client: BatchClient, batch: Batch) -> bool:

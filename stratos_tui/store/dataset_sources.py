@@ -10,6 +10,7 @@ from typing import NamedTuple
 from stratos_tui.records import LabelOrigin, Split
 from stratos_tui.store.datasets import older_id
 from stratos_tui.store.db import Store
+from stratos_tui.store.word import by_operator, what_counts_last
 
 FETCH = 2_000
 """Rows fetched at a time: they are never all in memory."""
@@ -19,9 +20,6 @@ _ACCEPTED = (
     " AND r.teacher = ? JOIN judgements j ON j.request_id = r.id"
     " WHERE r.state = 'accepted' AND r.purpose = 'example' AND r.profile_digest = p.digest"
 )
-
-
-_BY_OPERATOR = "(j.decided_by = 'operator')"
 _ABOVE_ATTEMPTS = 1_000_000
 """More than any pair was ever asked: an operator's word stands above every attempt that rules accepted."""
 
@@ -50,20 +48,18 @@ def accepted(store: Store, teacher: str) -> Iterator[Source]:
     about an earlier state of its profile is left out: it would teach a text that is rendered no more.
     """
     cursor = store.read.execute(
-        "SELECT r.id, r.article_id, r.profile_id, j.tenths, j.reason, j.trace, r.reference_date, 'prism',"
-        f" {_BY_OPERATOR}" + _ACCEPTED + " ORDER BY a.seq, p.rowid, r.attempt",
+        "SELECT r.id, r.article_id, r.profile_id, j.tenths, j.reason, j.trace, r.reference_date, 'prism'"
+        + _ACCEPTED
+        + f" ORDER BY a.seq, p.rowid, {what_counts_last('j', 'r')}",
         (teacher,),
     )
     last: Source | None = None
-    decided = False
     while rows := cursor.fetchmany(FETCH):
-        for *fields, by_operator in rows:
+        for fields in rows:
             source = Source._make(fields)
             if last is not None and (last.article_id, last.profile_id) != (source.article_id, source.profile_id):
                 yield last
-            elif decided and not by_operator:
-                continue
-            last, decided = source, by_operator
+            last = source
     if last is not None:
         yield last
 
@@ -72,7 +68,7 @@ def accepted_scores(store: Store, teacher: str) -> dict[tuple[Split | None, int]
     """Return how many pairs of :func:`accepted` each split has at each score in tenths, without reading a trace."""
     rows = store.rows(
         "SELECT split, tenths, count(*) AS n FROM (SELECT a.split AS split, j.tenths AS tenths,"  # noqa: S608
-        f" max({_BY_OPERATOR} * {_ABOVE_ATTEMPTS} + r.attempt)"
+        f" max({by_operator('j')} * {_ABOVE_ATTEMPTS} + r.attempt)"
         + _ACCEPTED
         + " GROUP BY a.seq, p.rowid) GROUP BY split, tenths",
         (teacher,),

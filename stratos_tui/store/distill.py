@@ -8,6 +8,7 @@ from datetime import date
 from stratos_tui.records import Example
 from stratos_tui.store.batches import Purpose
 from stratos_tui.store.db import Store
+from stratos_tui.store.word import what_counts_last
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +64,12 @@ def examples(store: Store, teacher: str) -> list[Example]:
     about an earlier state of its profile is left out: it would teach a text that is rendered no more.
     """
     rows = store.rows(
-        "SELECT requests.id AS request_id, article_id, profile_id, teacher, tenths, reason, trace, tier, reference_date"
-        " FROM requests JOIN judgements ON judgements.request_id = requests.id"
+        "SELECT requests.id AS request_id, article_id, profile_id, teacher, tenths, reason, trace, tier,"  # noqa: S608
+        " reference_date FROM requests JOIN judgements ON judgements.request_id = requests.id"
         " JOIN articles ON articles.id = article_id"
         " JOIN profiles ON profiles.id = profile_id AND profiles.digest = profile_digest"
         " WHERE teacher = ? AND state = 'accepted' AND purpose = 'example'"
-        " ORDER BY articles.seq, profiles.rowid, decided_by = 'operator', attempt",
+        f" ORDER BY articles.seq, profiles.rowid, {what_counts_last()}",
         (teacher,),
     )
     last = {(row["article_id"], row["profile_id"]): row for row in rows}
@@ -98,15 +99,14 @@ def asked(store: Store, teacher: str, purpose: Purpose, prompt_fingerprint: str,
 def twice(store: Store, teacher: str) -> list[Twice]:
     """Return the pairs that a teacher scored twice: its example, and its last answer for the noise floor."""
     rows = store.rows(
-        "SELECT again.article_id, again.profile_id, example.tenths AS first, said.tenths AS second"
+        "SELECT again.article_id, again.profile_id, example.tenths AS first, said.tenths AS second"  # noqa: S608
         " FROM requests AS again JOIN judgements AS said ON said.request_id = again.id"
         " JOIN requests AS before ON before.article_id = again.article_id AND before.profile_id = again.profile_id"
         " AND before.teacher = again.teacher AND before.purpose = 'example' AND before.state = 'accepted'"
         " AND before.profile_digest = again.profile_digest"
         " JOIN judgements AS example ON example.request_id = before.id AND example.edited IS NULL"
         " WHERE again.teacher = ? AND again.purpose = 'noise' AND again.state IN ('accepted', 'rejected')"
-        " ORDER BY again.article_id, again.profile_id, example.decided_by = 'operator', before.attempt,"
-        " again.attempt",
+        f" ORDER BY again.article_id, again.profile_id, {what_counts_last('example', 'before')}, again.attempt",
         (teacher,),
     )
     last = {(row["article_id"], row["profile_id"]): row for row in rows}

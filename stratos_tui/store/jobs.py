@@ -12,6 +12,8 @@ from typing import Any
 from stratos_tui.store.db import Store, now
 
 DIED = "its process ended without a word; start it again, nothing stored is lost"
+ASKING = ("distill", "submit", "noise")
+"""The kinds of the jobs that ask a teacher of one's choice about pairs (:mod:`stratos_tui.commands.distilling`)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ been paid; what was held for it says how much at most.
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -16,6 +17,15 @@ from stratos_tui.store.batches import Intent
 from stratos_tui.store.db import Store, now
 from stratos_tui.store.ledger import Caps, Pricing
 from stratos_tui.store.requests import Request
+from stratos_tui.store.word import what_counts_last
+
+_SAID = (
+    "SELECT requests.id AS request_id, reference_date, result_type, text, answers.tokens_in + tokens_cache_write"
+    " + tokens_cache_read AS tokens_in, tokens_out, coalesce(nanodollars, 0) AS cost, accepted, code, measured,"
+    " tenths, reason, trace FROM requests JOIN answers ON answers.request_id = requests.id"
+    " JOIN judgements ON judgements.request_id = requests.id"
+    " LEFT JOIN ledger ON ledger.request_id = requests.id AND ledger.kind = 'settle'"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,16 +166,24 @@ def attempts(store: Store, teacher: str, article_id: str, profile_id: str) -> li
 
 def said(store: Store, request_id: int) -> Said | None:
     """Return what was answered to a question; None where nothing was, or it is not judged yet."""
-    row = store.row(
-        "SELECT requests.id AS request_id, reference_date, result_type, text, answers.tokens_in + tokens_cache_write"
-        " + tokens_cache_read AS tokens_in, tokens_out, coalesce(nanodollars, 0) AS cost, accepted, code, measured,"
-        " tenths, reason, trace FROM requests JOIN answers ON answers.request_id = requests.id"
-        " JOIN judgements ON judgements.request_id = requests.id"
-        " LEFT JOIN ledger ON ledger.request_id = requests.id AND ledger.kind = 'settle' WHERE requests.id = ?",
-        (request_id,),
+    row = store.row(f"{_SAID} WHERE requests.id = ?", (request_id,))
+    return None if row is None else _said(row)
+
+
+def said_of_pair(store: Store, teacher: str, article_id: str, profile_id: str, profile_digest: str) -> list[Said]:
+    """Return what a teacher answered about a pair, for this state of its profile, and was judged; errors left out.
+
+    What counts most comes last: accepted before the others, and of those as :mod:`stratos_tui.store.word` says.
+    """
+    rows = store.rows(
+        f"{_SAID} WHERE teacher = ? AND article_id = ? AND profile_id = ? AND profile_digest = ?"
+        f" AND purpose = 'example' AND result_type = 'succeeded' ORDER BY accepted, {what_counts_last()}",
+        (teacher, article_id, profile_id, profile_digest),
     )
-    if row is None:
-        return None
+    return [_said(row) for row in rows]
+
+
+def _said(row: sqlite3.Row) -> Said:
     return Said(
         **(dict(row) | {"reference_date": date.fromisoformat(row["reference_date"]), "accepted": bool(row["accepted"])})
     )

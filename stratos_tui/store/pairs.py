@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from stratos_tui.store.db import Store
+from stratos_tui.store.word import what_counts_last
 
 ReferenceKind = Literal["label", "teacher", "scorer"]
 
@@ -36,20 +37,21 @@ class Usage:
 def references(store: Store, article_id: str) -> list[Reference]:
     """Return what labels, teachers and scorers said of an article, by profile in the order in which those came.
 
-    A teacher's latest accepted answer counts, and a scorer's latest score of the profile as it is now.
+    Of a teacher's accepted answers an operator's word counts before a rule's, and then the later one; a scorer's latest
+    score of the profile as it is now.
     """
     rows = store.rows(
-        "SELECT said.profile_id, said.kind, said.source, said.tenths, said.reason FROM ("
+        "SELECT said.profile_id, said.kind, said.source, said.tenths, said.reason FROM ("  # noqa: S608
         " SELECT profile_id, 'label' AS kind, 0 AS rank, origin AS source, tenths, reason FROM labels"
         " WHERE article_id = :article"
         " UNION ALL"
         " SELECT r.profile_id, 'teacher', 1, r.teacher, j.tenths, j.reason FROM requests r"
         " JOIN judgements j ON j.request_id = r.id AND j.accepted = 1 AND j.tenths IS NOT NULL"
         " WHERE r.article_id = :article AND r.purpose = 'example'"
-        " AND r.attempt = (SELECT max(later.attempt) FROM requests later"
-        "  JOIN judgements good ON good.request_id = later.id AND good.accepted = 1"
-        "  WHERE later.article_id = r.article_id AND later.profile_id = r.profile_id AND later.teacher = r.teacher"
-        "  AND later.purpose = 'example')"
+        " AND NOT EXISTS (SELECT 1 FROM requests other"
+        "  JOIN judgements good ON good.request_id = other.id AND good.accepted = 1"
+        "  WHERE other.article_id = r.article_id AND other.profile_id = r.profile_id AND other.teacher = r.teacher"
+        f"  AND other.purpose = 'example' AND ({what_counts_last('good', 'other')}) > ({what_counts_last('j', 'r')}))"
         " UNION ALL"
         " SELECT s.profile_id, 'scorer', 2, s.scorer, s.tenths, s.reason FROM scores s"
         " JOIN profiles p ON p.id = s.profile_id AND p.digest = s.profile_digest"
@@ -72,10 +74,10 @@ def scored_by(store: Store, scorer: str) -> dict[tuple[str, str], int]:
         " AND profiles.digest = profile_digest WHERE scorer = ?1 AND tenths IS NOT NULL ORDER BY scores.id",
         (scorer,),
     ) or store.rows(
-        "SELECT article_id, profile_id, tenths FROM requests JOIN judgements ON request_id = requests.id"
+        "SELECT article_id, profile_id, tenths FROM requests JOIN judgements ON request_id = requests.id"  # noqa: S608
         " JOIN profiles ON profiles.id = profile_id AND profiles.digest = profile_digest"
         " WHERE teacher = ?1 AND state = 'accepted' AND purpose = 'example'"
-        " ORDER BY decided_by = 'operator', requests.attempt",
+        f" ORDER BY {what_counts_last()}",
         (scorer,),
     )
     return {(row["article_id"], row["profile_id"]): row["tenths"] for row in rows}

@@ -51,7 +51,10 @@ class NewRequest:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A question as it is stored. ``profile_digest`` says which state of the profile it asks about."""
+    """A question as it is stored. ``profile_digest`` says which state of the profile it asks about.
+
+    ``settings`` is JSON of what was asked for with it, as its batch was journalled.
+    """
 
     id: int
     article_id: str
@@ -65,6 +68,7 @@ class Request:
     profile_digest: str
     purpose: RequestPurpose
     repair: str
+    settings: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +78,7 @@ class Standing:
     ``state`` and ``request_id`` are the last attempt's; ``attempts`` counts those made for this state of the profile,
     ``last_attempt`` numbers all that were ever made. ``accepted`` tells whether any of the counted ones was.
     ``permanent`` says that the last attempt met an error which the same question would meet again, ``given_up`` that an
-    operator discarded any of the counted ones.
+    operator discarded any of the counted ones. ``reference_date`` is the day of the last counted one, None without one.
     """
 
     request_id: int
@@ -82,6 +86,7 @@ class Standing:
     attempts: int
     last_attempt: int
     accepted: bool
+    reference_date: date | None
     permanent: bool = False
     given_up: bool = False
 
@@ -89,7 +94,8 @@ class Standing:
 def plan(store: Store, teacher: str, wanted: Sequence[NewRequest], prompt_fingerprint: str, settings: str) -> int:
     """Store questions in one transaction and return how many are new; one that is stored already stays as it is.
 
-    Planned ones that ask about an earlier state of a profile, and were not sent, are dropped.
+    Planned ones that were not sent, and ask about an earlier state of a profile, are dropped; so are those that ask the
+    same for another day, and are stored anew.
     """
     at = now()
     with store.write() as connection:
@@ -97,6 +103,13 @@ def plan(store: Store, teacher: str, wanted: Sequence[NewRequest], prompt_finger
             connection,
             "teacher = ? AND profile_digest != (SELECT digest FROM profiles WHERE id = profile_id)",
             (teacher,),
+        )
+        days = json.dumps([[each.custom_id, each.reference_date.isoformat()] for each in wanted])
+        forget(
+            connection,
+            "custom_id IN (SELECT value ->> 0 FROM json_each(?))"
+            " AND (custom_id, reference_date) NOT IN (SELECT value ->> 0, value ->> 1 FROM json_each(?))",
+            (days, days),
         )
         before = connection.total_changes
         connection.executemany(
@@ -123,7 +136,8 @@ def standings(store: Store, teacher: str) -> dict[tuple[str, str], Standing]:
     """
     found: dict[tuple[str, str], Standing] = {}
     for row in store.rows(
-        "SELECT requests.id, article_id, profile_id, attempt, state, purpose, profile_digest = digest AS current,"
+        "SELECT requests.id, article_id, profile_id, attempt, state, purpose, reference_date,"
+        " profile_digest = digest AS current,"
         " coalesce(result_type, '') AS result_type, coalesce(stop_reason, '') AS stop_reason"
         " FROM requests JOIN profiles ON profiles.id = profile_id"
         " LEFT JOIN answers ON request_id = requests.id AND state = 'errored' WHERE teacher = ? ORDER BY attempt",
@@ -142,6 +156,13 @@ def standings(store: Store, teacher: str) -> dict[tuple[str, str], Standing]:
             attempts=(before.attempts if before else 0) + (state != "canceled"),
             last_attempt=row["attempt"],
             accepted=(before.accepted if before else False) or state == "accepted",
+            reference_date=(
+                date.fromisoformat(row["reference_date"])
+                if row["current"]
+                else before.reference_date
+                if before
+                else None
+            ),
             permanent=bool(row["current"]) and is_permanent(row["result_type"], row["stop_reason"]),
             given_up=(before.given_up if before else False) or state == "discarded",
         )
@@ -246,4 +267,5 @@ def _request(row: sqlite3.Row) -> Request:
         profile_digest=row["profile_digest"],
         purpose=row["purpose"],
         repair=row["repair"],
+        settings=row["settings"],
     )

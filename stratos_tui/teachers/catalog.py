@@ -49,15 +49,6 @@ class Teacher:
     url: str = ""
 
 
-def teacher_of(name: str) -> Teacher:
-    """Return the teacher that an operator named, by list prices alone; see :func:`find_teacher`.
-
-    Raises:
-        StratosError: there is no such teacher, or its price is not known.
-    """
-    return _teacher(name, lambda _: None)
-
-
 def find_teacher(store: Store, name: str) -> Teacher:
     """Return the teacher that an operator named, by the prices that this workspace was given, else by list prices.
 

@@ -31,6 +31,7 @@ from stratos_tui.teachers.rehearsal.server import Handler
 from stratos_tui.teachers.rehearsal.settings import RehearsalSettings
 
 if TYPE_CHECKING:
+    from tests.conftest import ChatServer, Reply
     from tests.distill.conftest import Serve
 
 Paid = Callable[..., AbstractContextManager[list[int]]]
@@ -96,6 +97,18 @@ def test_money_is_held_first_settled_once_and_let_go(seeded: Store) -> None:
     assert 0 < known["settle"] < known["reserve"]
     assert seeded.value("SELECT count(*) FROM ledger WHERE kind = 'settle' AND request_id IS NULL") == 3
     assert ledger.spend(seeded, simulated=True).held == 0
+
+
+def test_a_server_of_ones_own_is_asked_for_the_window_that_is_set(
+    seeded: Store, chat_server: ChatServer, reply: type[Reply], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OLLAMA_HOST", chat_server.url)
+    said = {"model": "writer", "message": {"role": "assistant", "content": "{}"}, "done": True, "done_reason": "stop"}
+    chat_server.answer = lambda body: reply(lines=[said])
+    result = draft(seeded, "ollama:writer", NURSE[:1], settings=replace(GOOD, context=12_000), as_of=DAY)
+    assert (result["asked"], result["errored"]) == (1, 1)
+    (body,) = chat_server.asked
+    assert body["options"]["num_ctx"] == 12_000
 
 
 def test_the_same_again_asks_for_further_drafts(seeded: Store) -> None:

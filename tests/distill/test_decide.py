@@ -2,18 +2,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import date
 
 import pytest
 
+from stratos_tui.distill.asking import ask_one
 from stratos_tui.distill.decide import Decided, accept_all, accept_edited, discard_all, undo_all, undo_step
+from stratos_tui.distill.offering import quote
 from stratos_tui.distill.plan import choose_pairs, plan
 from stratos_tui.distill.requeue import BY_HAND, requeue, requeue_all
 from stratos_tui.distill.run import distill
 from stratos_tui.distill.settings import DistillSettings
 from stratos_tui.prism.trace import render_completion
-from stratos_tui.store import rejections, requests
+from stratos_tui.store import articles, profiles, rejections, requests
 from stratos_tui.store.db import Store
 from stratos_tui.store.distill import examples, totals
+from stratos_tui.store.ledger import Caps
+from stratos_tui.teachers.catalog import find_teacher
 from stratos_tui.teachers.rehearsal.settings import RehearsalSettings
 
 
@@ -108,6 +113,33 @@ def test_a_pair_is_asked_again_by_hand_and_then_sent(seeded: Store, quick: Disti
     assert totals(seeded, "rehearsal").rejected == 1 + len(rest)
 
 
+def test_of_two_accepted_answers_the_operators_counts_wherever_one_is_shown(
+    seeded: Store, quick: DistillSettings
+) -> None:
+    first, *_ = rejected(seeded, quick, "too_long", count=1)
+    requeue_all(seeded, [first], quick)
+    good = replace(quick, rehearsal=replace(quick.rehearsal, bad_share=0.0))
+    distill(seeded, "rehearsal", limit=1, settings=good)
+    [second] = (each.request_id for each in examples(seeded, "rehearsal"))
+    known = requests.get(seeded, second)
+    assert known is not None
+    profile, article = profiles.get(seeded, known.profile_id), articles.get(seeded, known.article_id)
+    assert profile is not None
+    assert article is not None
+
+    def shown() -> set[int]:
+        asked = (profile, article, known.reference_date)
+        quoted = quote(seeded, teacher, *asked, good).said
+        assert quoted is not None
+        [example] = examples(seeded, "rehearsal")
+        return {quoted.request_id, ask_one(seeded, teacher, *asked, Caps(), good).request_id, example.request_id}
+
+    teacher = find_teacher(seeded, "rehearsal")
+    assert shown() == {second}
+    assert accept_all(seeded, [first], quick).done == [first]
+    assert shown() == {first}
+
+
 def seeded_attempts(store: Store, request_id: int) -> list[requests.Request]:
     known = requests.get(store, request_id)
     assert known is not None
@@ -123,15 +155,19 @@ def test_a_hand_may_ask_further_after_a_run_has_spent_its_own_attempts_and_has_a
 ) -> None:
     bad = RehearsalSettings(bad_share=1.0, bad_kinds=("too_short",), latency_seconds=0.0, seconds_per_request=0.0)
     settings = replace(quick, rehearsal=bad, attempts=2)
-    distill(seeded, "rehearsal", limit=2, settings=settings)
+    day = date(2026, 12, 24)
+    pairs = choose_pairs(seeded, limit=2)
+    distill(seeded, "rehearsal", pairs=pairs, as_of=day, settings=settings)
     first = rejections.ids(seeded)[0]
     assert [each.attempt for each in seeded_attempts(seeded, first)] == [1, 2]
     for further in range(BY_HAND):
         # by itself nothing more is asked; by hand it is, and a run then sends that and asks nothing of its own
         assert requeue(seeded, "rehearsal", settings) == 0
         assert requeue_all(seeded, [first], settings).done == [first]
-        distill(seeded, "rehearsal", limit=2, settings=settings)
+        distill(seeded, "rehearsal", pairs=pairs, settings=settings)
         assert len(seeded_attempts(seeded, first)) == 3 + further
+        # by itself or by hand: a pair is judged on the day that was asked for
+        assert {each.reference_date for each in seeded_attempts(seeded, first)} == {day}
     assert (
         "was asked 4 times, and 4 are the most: 2 by itself and 2 more on your word"
         in requeue_all(seeded, [first], settings).refused[first]

@@ -18,7 +18,7 @@ from stratos_tui.prism.bands import band_of
 from stratos_tui.records import Article
 from stratos_tui.store import articles, profiles
 from stratos_tui.store.db import Store
-from stratos_tui.teachers.catalog import teacher_of
+from stratos_tui.teachers.catalog import find_teacher
 from stratos_tui.teachers.rehearsal.server import Handler
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ OPUS = "claude:claude-opus-5-5"
 def made(store: Store, pairs: list[Pair], count: Any = None) -> Estimate:
     readers = {each.id: each for each in profiles.load(store)}
     pool = {each.id: each for each in articles.load(store)}
-    return estimate(teacher_of(OPUS), pairs, readers, pool, PLAIN, DAY, count)
+    return estimate(find_teacher(store, OPUS), pairs, readers, pool, PLAIN, DAY, count)
 
 
 def test_a_full_size_plan_stands_beside_the_plans_own_figure_and_above_it(seeded: Store) -> None:

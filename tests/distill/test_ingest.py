@@ -34,8 +34,8 @@ from stratos_tui.store.db import Store
 from stratos_tui.store.ledger import Caps, Pricing
 from stratos_tui.store.requests import NewRequest
 from stratos_tui.teachers.batches import BatchClient
-from stratos_tui.teachers.catalog import REHEARSAL, teacher_of
-from stratos_tui.teachers.prices import Usage, batch_cost, batch_costs
+from stratos_tui.teachers.catalog import REHEARSAL, find_teacher
+from stratos_tui.teachers.prices import REHEARSAL_PRICE, Usage, batch_cost, batch_costs
 from stratos_tui.teachers.wire import wire_id
 
 Serve = Callable[[list[str]], AbstractContextManager[tuple[BatchClient, str]]]
@@ -48,7 +48,7 @@ HELD = 10_000_019
 
 
 @pytest.fixture
-def serve() -> Serve:
+def serve(seeded: Store) -> Serve:
     """A server that has one batch's results, in these lines: a client of it, and its address."""
 
     @contextmanager
@@ -69,7 +69,7 @@ def serve() -> Serve:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
         url = f"http://127.0.0.1:{server.server_address[1]}"
-        client = BatchClient(teacher_of(REHEARSAL), lambda: anthropic.Anthropic(base_url=url, api_key="none"))
+        client = BatchClient(find_teacher(seeded, REHEARSAL), lambda: anthropic.Anthropic(base_url=url, api_key="none"))
         try:
             yield client, url
         finally:
@@ -220,7 +220,7 @@ from stratos_tui.distill.settings import DistillSettings
 from stratos_tui.store import batches
 from stratos_tui.store.db import open_store
 from stratos_tui.teachers.batches import BatchClient
-from stratos_tui.teachers.catalog import REHEARSAL, teacher_of
+from stratos_tui.teachers.catalog import REHEARSAL, find_teacher
 
 path, url, calls = sys.argv[1], sys.argv[2], int(sys.argv[3])
 seen = 0
@@ -232,7 +232,7 @@ def report(*_):
         os.kill(os.getpid(), signal.SIGKILL)
 
 store = open_store(path)
-client = BatchClient(teacher_of(REHEARSAL), lambda: anthropic.Anthropic(base_url=url, api_key="none"))
+client = BatchClient(find_teacher(store, REHEARSAL), lambda: anthropic.Anthropic(base_url=url, api_key="none"))
 for batch in batches.in_flight(store, REHEARSAL):
     ingest(store, client, batch, DistillSettings(), report)
 """
@@ -251,8 +251,7 @@ def test_killed_amid_the_answers_the_same_call_goes_on(seeded: Store, serve: Ser
 
 
 def test_costs_in_whole_numbers_are_the_exact_ones() -> None:
-    price = teacher_of(REHEARSAL).price
-    assert price is not None
+    price = REHEARSAL_PRICE
     cost = batch_costs(price)
     chance = random.Random(5)
     for _ in range(500):

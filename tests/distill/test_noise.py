@@ -8,6 +8,7 @@ import anthropic
 import httpx2
 import pytest
 
+from stratos_tui.distill import pausing
 from stratos_tui.distill.noise import ask_again, plan_again
 from stratos_tui.distill.run import distill
 from stratos_tui.distill.settings import DistillSettings
@@ -21,7 +22,7 @@ from stratos_tui.store.db import Store
 from stratos_tui.store.distill import examples, totals
 from stratos_tui.store.ledger import Caps
 from stratos_tui.teachers.batches import BatchClient
-from stratos_tui.teachers.catalog import teacher_of
+from stratos_tui.teachers.catalog import find_teacher
 from stratos_tui.teachers.rehearsal.server import Handler
 from stratos_tui.teachers.rehearsal.settings import RehearsalSettings
 
@@ -59,7 +60,8 @@ def test_what_is_asked_twice_changes_no_example_and_no_total(seeded: Store, good
     distill(seeded, "rehearsal", limit=60, settings=good)
     before = (examples(seeded, "rehearsal"), totals(seeded, "rehearsal"))
     standing = {pair: each.state for pair, each in requests.standings(seeded, "rehearsal").items()}
-    assert ask_again(seeded, "rehearsal", 20, settings=good) == {"asked": 20, "held_back": 0}
+    said = ask_again(seeded, "rehearsal", 20, settings=good)
+    assert said == {"asked": 20, "held_back": 0, "held_by": "", "paused": False}
     assert (examples(seeded, "rehearsal"), totals(seeded, "rehearsal")) == before
     assert {pair: each.state for pair, each in requests.standings(seeded, "rehearsal").items()} == standing
     # the rehearsal says the same of the same pair
@@ -83,7 +85,7 @@ def test_a_teacher_that_wavers_by_a_point_is_measured_so(seeded: Store, good: Di
             http_client = httpx2.Client(trust_env=False, timeout=20.0)
             return anthropic.Anthropic(api_key="any", base_url=server.base_url, max_retries=0, http_client=http_client)
 
-        client = BatchClient(teacher_of("rehearsal"), connect)
+        client = BatchClient(find_teacher(seeded, "rehearsal"), connect)
         distill(seeded, "rehearsal", limit=60, settings=good)
         assert plan_again(seeded, "rehearsal", 40, good) == 40
         send(seeded, client, good, Caps(), silent, purpose="noise")
@@ -110,6 +112,12 @@ def test_a_budget_holds_for_the_noise_floor_too(seeded: Store, good: DistillSett
     spent = distill(seeded, "rehearsal", limit=60, settings=good)["spent"]
     said = ask_again(seeded, "rehearsal", 60, own_usd=0.2, settings=good)
     assert said["held_back"] > 0
+    assert not said["paused"]
+    assert said["held_by"].startswith(f"the job's own budget of $0.20 holds {said['held_back']} requests back")
     assert said["asked"] + said["held_back"] == 60
     settled = seeded.value("SELECT sum(nanodollars) FROM ledger WHERE kind = 'settle'") / 1e9
     assert 0 < settled - spent <= 0.2
+    pausing.pause(seeded)
+    said = ask_again(seeded, "rehearsal", 60, own_usd=0.2, settings=good)
+    # it is no cap that holds these back
+    assert (said["asked"], said["paused"], said["held_by"]) == (0, True, "")

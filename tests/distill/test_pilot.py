@@ -17,11 +17,10 @@ from stratos_tui.jobs import run_here
 from stratos_tui.progress import Report
 from stratos_tui.store import batches, events, jobs, ledger
 from stratos_tui.store.db import Store
-from stratos_tui.teachers.catalog import teacher_of
+from stratos_tui.teachers.catalog import find_teacher
 from stratos_tui.teachers.prices import dollars
 from stratos_tui.teachers.rehearsal.settings import RehearsalSettings
 
-REHEARSAL = teacher_of("rehearsal")
 GOOD = DistillSettings(
     batch_size=30,
     rehearsal_poll_seconds=0.02,
@@ -65,7 +64,7 @@ def test_little_work_has_no_pilot(seeded: Store, quick: DistillSettings) -> None
 
 def test_what_a_pilot_measures_is_what_its_answers_took(seeded: Store, quick: DistillSettings) -> None:
     distill(seeded, "rehearsal", limit=80, pilot=20, settings=quick)
-    found = measured(seeded, REHEARSAL, quick)
+    found = measured(seeded, find_teacher(seeded, "rehearsal"), quick)
     assert found is not None
     rows = seeded.rows(
         "SELECT tokens_in, tokens_cache_write AS w, tokens_cache_read AS r, tokens_out, coalesce(nanodollars, 0) AS n"
@@ -80,7 +79,7 @@ def test_what_a_pilot_measures_is_what_its_answers_took(seeded: Store, quick: Di
 
 def test_the_rest_costs_what_the_pilot_says(seeded: Store) -> None:
     distill(seeded, "rehearsal", limit=400, pilot=50, settings=GOOD)
-    said = extrapolate(seeded, REHEARSAL, 350, GOOD)
+    said = extrapolate(seeded, find_teacher(seeded, "rehearsal"), 350, GOOD)
     assert said is not None
     assert said.low < said.expected < said.high
     settled = ledger.spend(seeded, simulated=True).settled
@@ -90,7 +89,9 @@ def test_the_rest_costs_what_the_pilot_says(seeded: Store) -> None:
     )
     assert said.low < dollars(settled - of_pilot) < said.high
     other = replace(GOOD, max_tokens=1_000)
-    assert extrapolate(seeded, REHEARSAL, 350, other) is None, "asked with other settings, it says nothing"
+    assert extrapolate(seeded, find_teacher(seeded, "rehearsal"), 350, other) is None, (
+        "asked with other settings, it says nothing"
+    )
 
 
 def test_nothing_more_is_sent_where_the_pilot_shows_that_it_will_not_fit(seeded: Store) -> None:

@@ -7,7 +7,9 @@ from datetime import date
 import pytest
 
 from stratos_tui.articles.holdout import fix_holdout
+from stratos_tui.distill import choosing
 from stratos_tui.distill.pairs import Pair
+from stratos_tui.distill.pilot import choose_pilot
 from stratos_tui.distill.plan import choose_pairs, keep, plan
 from stratos_tui.distill.run import distill
 from stratos_tui.distill.settings import DistillSettings
@@ -140,6 +142,34 @@ def test_every_article_can_be_judged_on_one_day(seeded: Store) -> None:
     pairs = choose_pairs(seeded, limit=12)
     days = {each.reference_date for each in plan(seeded, "rubric", pairs, as_of=date(2026, 12, 24)).requests}
     assert days == {date(2026, 12, 24)}
+
+
+def test_what_waits_for_another_day_is_planned_anew_for_the_day_that_is_asked_for(seeded: Store) -> None:
+    pairs, day = choose_pairs(seeded, limit=12), date(2026, 12, 24)
+    keep(seeded, plan(seeded, "rehearsal", pairs), PLAIN)
+    moved = plan(seeded, "rehearsal", pairs[:5], as_of=day)
+    assert (len(moved.requests), moved.unsent, moved.in_flight, len(moved.to_send)) == (5, 0, 0, 5)
+    assert keep(seeded, moved, PLAIN) == 5
+    unsent = requests.unsent(seeded, "rehearsal")
+    assert len(unsent) == 12
+    assert {each.attempt for each in unsent} == {1}
+    assert {Pair(each.article_id, each.profile_id) for each in unsent if each.reference_date == day} == set(pairs[:5])
+    again = plan(seeded, "rehearsal", pairs[:5], as_of=day)
+    assert (again.requests, again.unsent) == ([], 5)
+    # where no day is named, what is planned keeps its own
+    assert plan(seeded, "rehearsal", pairs).requests == []
+
+
+def test_strata_and_bands_are_those_of_the_day_that_is_asked_for(seeded: Store) -> None:
+    # long after every deadline more is of low worth
+    late = date(2031, 1, 1)
+    now, then = (choosing.in_bands(seeded, "rubric", ["low"], day) for day in (None, late))
+    assert len(now) < len(then)
+    found = choosing.choose(seeded, "rehearsal", choosing.Wanted(bands=("low",), as_of=late))
+    assert set(found) == then
+    pairs = choose_pairs(seeded)
+    assert choose_pairs(seeded, limit=len(pairs), as_of=late) != choose_pairs(seeded, limit=len(pairs))
+    assert choose_pilot(seeded, pairs, 50, late) != choose_pilot(seeded, pairs, 50)
 
 
 def test_an_estimate_grows_with_the_pairs_and_thinking_costs(seeded: Store) -> None:

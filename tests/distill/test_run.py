@@ -177,6 +177,18 @@ def test_what_does_not_fit_the_budget_is_held_back_with_what_it_takes(seeded: St
     assert more["held_back"] == 0
 
 
+def test_what_an_earlier_call_left_in_flight_holds_nothing_back_once_it_is_in(
+    seeded: Store, quick: DistillSettings
+) -> None:
+    good = only(quick, "five", share=0.0)
+    pairs = choose_pairs(seeded, limit=25)
+    submit(seeded, "rehearsal", pairs[:20], budget_usd=5.0, settings=good)
+    held = dollars(ledger.spend(seeded, simulated=True).held)
+    # no question fits beside what is held, and all do beside what it comes to
+    result = distill(seeded, "rehearsal", pairs=pairs, budget_usd=held + 0.001, settings=good)
+    assert (result["held_back"], result["held_by"], result["pairs_accepted"]) == (0, "", 25)
+
+
 def test_nothing_is_sent_where_nothing_fits(seeded: Store, quick: DistillSettings) -> None:
     with pytest.raises(StratosError, match=r"budget of \$0\.01 holds 10 requests back.*can take up to \$0\.3") as error:
         distill(seeded, "rehearsal", limit=10, budget_usd=0.01, settings=quick)

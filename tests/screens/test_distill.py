@@ -19,10 +19,11 @@ from screens.widgets.virtual_table import VirtualTable
 from stratos_tui.app import StratosApp
 from stratos_tui.distill.budget import set_workspace_cap, workspace_cap
 from stratos_tui.distill.pausing import is_paused
+from stratos_tui.distill.settings import set_all
 from stratos_tui.store import acknowledgements, jobs, requests
 from stratos_tui.store.db import Store
 from stratos_tui.teachers.batches import open_client
-from stratos_tui.teachers.catalog import TERMS_NOTICE, TERMS_SUBJECT, price_teacher, teacher_of
+from stratos_tui.teachers.catalog import TERMS_NOTICE, TERMS_SUBJECT, find_teacher, price_teacher
 from stratos_tui.teachers.rehearsal.settings import RehearsalSettings
 
 Settle = Callable[[Pilot[None]], Awaitable[None]]
@@ -118,6 +119,7 @@ async def test_a_yes_starts_a_process_that_asks_and_judges(
 
 
 async def test_a_paid_teacher_needs_a_budget_and_the_terms(prepared: Store, app: StratosApp, settle: Settle) -> None:
+    set_all(prepared, {"attempts": "2"})
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.press("4")
         await settle(pilot)
@@ -131,6 +133,7 @@ async def test_a_paid_teacher_needs_a_budget_and_the_terms(prepared: Store, app:
         await settle(pilot)
         asked = dialog(app)
         assert "holds work back" in asked
+        assert "asked 2 times in all" in asked
         # however long the question, what the keys do stays in view
         await pilot.resize_terminal(80, 24)
         await settle(pilot)
@@ -316,7 +319,7 @@ async def test_i_looks_at_the_server_in_a_process_of_its_own(
 
 
 async def test_orphans_are_listed_and_canceled_after_asking(store: Store, settle: Settle) -> None:
-    rehearsal = teacher_of("rehearsal")
+    rehearsal = find_teacher(store, "rehearsal")
     body = [{"custom_id": "somebody-else", "params": {"model": "rehearsal", "max_tokens": 9, "messages": []}}]
     with open_client(rehearsal, store.path, RehearsalSettings(latency_seconds=60.0)) as client:
         remote = client.create(body)

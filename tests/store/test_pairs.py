@@ -56,6 +56,11 @@ def test_labels_teachers_and_scorers_stand_side_by_side(seeded: Store) -> None:
         ("teacher", "rehearsal", 4),
         ("scorer", "rubric", 5),
     ]
+    # an operator's word counts before a rule's, whenever it was asked
+    with seeded.write() as connection:
+        connection.execute("UPDATE judgements SET decided_by = 'operator' WHERE tenths = 30")
+    assert ("teacher", "rehearsal", 30) in said(seeded, nurse.id)
+    assert ("teacher", "rehearsal", 4) not in said(seeded, nurse.id)
     assert said(seeded, "kuwait_cpeg") == [("label", "expected", 95)]
     assert [each.profile_id for each in pairs.references(seeded, ARTICLE)][:2] == ["kuwait_cpeg", "texas_nurse"]
     assert pairs.references(seeded, "no-such-article") == []

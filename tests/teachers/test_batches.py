@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from stratos_tui.errors import StratosError
+from stratos_tui.store.db import Store
 from stratos_tui.teachers.batches import (
     LONGEST_WAIT,
     SPEND_LIMIT,
@@ -22,8 +23,9 @@ from stratos_tui.teachers.batches import (
     Unreachable,
     open_client,
 )
-from stratos_tui.teachers.catalog import teacher_of
+from stratos_tui.teachers.catalog import Teacher, find_teacher
 from stratos_tui.teachers.live import Question, open_live
+from stratos_tui.teachers.prices import price_of
 from stratos_tui.teachers.rehearsal.server import Handler, RehearsalServer
 from stratos_tui.teachers.rehearsal.settings import RehearsalSettings
 
@@ -31,7 +33,8 @@ if TYPE_CHECKING:
     from tests.teachers.conftest import Connect, Requests, Serve
 
 INSTANT = RehearsalSettings(latency_seconds=0.0, seconds_per_request=0.0)
-CLAUDE = teacher_of("claude:claude-opus-5-5")
+MODEL = "claude-opus-5-5"
+CLAUDE = Teacher(f"claude:{MODEL}", MODEL, "batches", price=price_of(MODEL), needs_terms=True, thinks=True)
 
 
 def client_of(server: RehearsalServer, connect: Connect) -> BatchClient:
@@ -360,9 +363,9 @@ def test_claude_needs_a_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_a_proxy_does_not_stand_between_us_and_a_rehearsal(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, requests_of: Requests
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, requests_of: Requests
 ) -> None:
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
-    with open_client(teacher_of("rehearsal"), tmp_path / "stratos.db", INSTANT) as client:
+    with open_client(find_teacher(store, "rehearsal"), tmp_path / "stratos.db", INSTANT) as client:
         assert client.create(requests_of(1)).requests == 1

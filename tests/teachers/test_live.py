@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from stratos_tui.errors import StratosError
+from stratos_tui.store.db import Store
 from stratos_tui.teachers.batches import Busy, InDoubt, NotTaken
-from stratos_tui.teachers.catalog import teacher_of
+from stratos_tui.teachers.catalog import find_teacher
 from stratos_tui.teachers.live import LiveClient, Question, open_live, with_thinking
 from stratos_tui.teachers.prices import Usage
 from stratos_tui.teachers.rehearsal.settings import RehearsalSettings
@@ -34,15 +35,15 @@ def opened(tmp_path: Path) -> Iterator[Open]:
 
 
 @pytest.fixture
-def openai_client(chat_server: ChatServer, opened: Open, monkeypatch: pytest.MonkeyPatch) -> LiveClient:
+def openai_client(store: Store, chat_server: ChatServer, opened: Open, monkeypatch: pytest.MonkeyPatch) -> LiveClient:
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
-    return opened(teacher_of(f"openai:org/model@{chat_server.url}"))
+    return opened(find_teacher(store, f"openai:org/model@{chat_server.url}"))
 
 
 @pytest.fixture
-def ollama_client(chat_server: ChatServer, opened: Open, monkeypatch: pytest.MonkeyPatch) -> LiveClient:
+def ollama_client(store: Store, chat_server: ChatServer, opened: Open, monkeypatch: pytest.MonkeyPatch) -> LiveClient:
     monkeypatch.setenv("OLLAMA_HOST", chat_server.url)
-    return opened(teacher_of("ollama:qwen3:8b"), context=4_096)
+    return opened(find_teacher(store, "ollama:qwen3:8b"), context=4_096)
 
 
 def completion(message: dict[str, Any], stop: str = "stop", **more: Any) -> dict[str, Any]:
@@ -87,11 +88,11 @@ def test_a_completion_is_read_with_its_usage(
 
 
 def test_an_address_with_a_path_is_taken_as_it_is(
-    chat_server: ChatServer, opened: Open, reply: type[Reply], monkeypatch: pytest.MonkeyPatch
+    store: Store, chat_server: ChatServer, opened: Open, reply: type[Reply], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-test-key")
     chat_server.answer = lambda body: reply(completion({"content": TRACE}))
-    opened(teacher_of(f"openai:m@{chat_server.url}/api/v3/")).ask(QUESTION)
+    opened(find_teacher(store, f"openai:m@{chat_server.url}/api/v3/")).ask(QUESTION)
     assert chat_server.asked[0]["path"] == "/api/v3/chat/completions"
     assert chat_server.headers[0]["authorization"] == "Bearer sk-test-key"
 
@@ -208,12 +209,17 @@ def test_an_error_under_a_good_status_is_an_error(
 
 @pytest.mark.parametrize("status", [401, 403, 404])
 def test_a_server_that_refuses_everybody_says_so_and_a_key_is_never_shown(
-    chat_server: ChatServer, opened: Open, reply: type[Reply], monkeypatch: pytest.MonkeyPatch, status: int
+    store: Store,
+    chat_server: ChatServer,
+    opened: Open,
+    reply: type[Reply],
+    monkeypatch: pytest.MonkeyPatch,
+    status: int,
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-very-secret")
     chat_server.answer = lambda body: reply({"error": {"message": "bad key sk-very-secret"}}, status)
     with pytest.raises(NotTaken, match=r"bad key \[key\]"):
-        opened(teacher_of(f"openai:m@{chat_server.url}")).ask(QUESTION)
+        opened(find_teacher(store, f"openai:m@{chat_server.url}")).ask(QUESTION)
 
 
 def test_a_key_follows_no_one_to_another_server(
@@ -229,7 +235,7 @@ def test_a_key_follows_no_one_to_another_server(
             thief.accept()
 
 
-def test_nobody_there_is_no_doubt(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nobody_there_is_no_doubt(store: Store, opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"
     monkeypatch.setenv("OLLAMA_HOST", url)
@@ -237,13 +243,13 @@ def test_nobody_there_is_no_doubt(opened: Open, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("ANTHROPIC_BASE_URL", url)
     for name in (f"openai:m@{url}", "ollama:m", "claude:claude-opus-5-5"):
         with pytest.raises(Busy, match="cannot be reached"):
-            opened(teacher_of(name)).ask(QUESTION)
+            opened(find_teacher(store, name)).ask(QUESTION)
 
 
-def test_a_public_server_needs_a_key(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_public_server_needs_a_key(store: Store, opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     with pytest.raises(StratosError, match="OPENAI_API_KEY"):
-        opened(teacher_of("openai:gpt-4o-mini@https://api.openai.com/v1"))
+        opened(find_teacher(store, "openai:gpt-4o-mini@https://api.openai.com/v1"))
 
 
 # Ollama
@@ -341,10 +347,10 @@ def test_where_ollama_listens(monkeypatch: pytest.MonkeyPatch, said: str, url: s
 # Claude, rehearsed
 
 
-def test_a_rehearsal_answers_single_questions(opened: Open, requests_of: Requests) -> None:
+def test_a_rehearsal_answers_single_questions(store: Store, opened: Open, requests_of: Requests) -> None:
     params = requests_of(1)[0]["params"]
     asked = Question("own-1", params["system"][0]["text"], params["messages"][0]["content"], 2_000, "low")
-    teacher = teacher_of("rehearsal")
+    teacher = find_teacher(store, "rehearsal")
     good = opened(teacher, rehearsal=RehearsalSettings(bad_share=0.0, latency_seconds=0.0)).ask(asked)
     assert (good.result_type, good.reason) == ("succeeded", "end_turn")
     assert good.text.startswith("<think>\n")

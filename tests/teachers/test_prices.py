@@ -58,7 +58,7 @@ def test_a_rehearsal_is_billed_by_the_price_of_what_it_stands_in_for() -> None:
 
 def test_the_library_is_read_no_earlier_than_a_price_is_asked_for() -> None:
     code = (
-        "import sys; from stratos_tui.teachers.catalog import teacher_of; teacher_of('rehearsal');"
+        "import sys; from stratos_tui.teachers.catalog import find_teacher; find_teacher(None, 'rehearsal');"
         "import stratos_tui.distill.asking, stratos_tui.scoring.scorers;"
         "sys.exit(bool({'genai_prices', 'openai', 'ollama', 'anthropic', 'keyring'} & set(sys.modules)))"
     )

@@ -24,7 +24,7 @@ from stratos_tui.store import ledger
 from stratos_tui.store.db import Store
 from stratos_tui.store.ledger import Caps
 from stratos_tui.teachers.batches import BatchClient
-from stratos_tui.teachers.catalog import REHEARSAL, teacher_of
+from stratos_tui.teachers.catalog import REHEARSAL, find_teacher
 from stratos_tui.teachers.rehearsal.desk import Desk, Head
 from stratos_tui.teachers.rehearsal.server import Handler, RehearsalServer
 from stratos_tui.teachers.rehearsal.settings import RehearsalSettings
@@ -76,6 +76,12 @@ class FaultServer(RehearsalServer):
         assert isinstance(self.desk, _CountingDesk)
         return self.desk.created
 
+    @property
+    def params(self) -> list[dict[str, Any]]:
+        """What each question that was taken asked for."""
+        assert isinstance(self.desk, _CountingDesk)
+        return self.desk.params
+
     def finish(self, *remote_ids: str) -> None:
         """End these batches, whole, whatever was still before them."""
         for each in remote_ids:
@@ -99,6 +105,7 @@ class _CountingDesk(Desk):
     def __init__(self, folder: Path, settings: RehearsalSettings) -> None:
         super().__init__(folder, settings)
         self.created: Counter[str] = Counter()
+        self.params: list[dict[str, Any]] = []
 
     def create(self, body: Any) -> Head:
         for each in body["requests"]:
@@ -106,6 +113,7 @@ class _CountingDesk(Desk):
             each["params"]["model"] = REHEARSAL
         head = super().create(body)
         self.created.update(_own_ids(body))
+        self.params += [each["params"] for each in body["requests"]]
         return head
 
 
@@ -197,7 +205,7 @@ def faulty(tmp_path: Path) -> Serve:
 
 
 @pytest.fixture
-def client_of() -> Iterator[Open]:
+def client_of(seeded: Store) -> Iterator[Open]:
     """Real clients of the SDK, closed at the end. The SDK's own retries are on, as they are for Claude."""
     import anthropic
     import httpx2
@@ -213,7 +221,7 @@ def client_of() -> Iterator[Open]:
                 api_key="any", base_url=server.base_url, max_retries=retries, http_client=http_client
             )
 
-        clients.append(BatchClient(teacher_of(teacher), connect, stall_seconds=stall_seconds))
+        clients.append(BatchClient(find_teacher(seeded, teacher), connect, stall_seconds=stall_seconds))
         return clients[-1]
 
     yield opened

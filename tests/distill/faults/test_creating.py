@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from stratos_tui.distill import submit
+from stratos_tui.distill.pairs import Pair
+from stratos_tui.distill.plan import keep, plan
 from stratos_tui.distill.settings import DistillSettings
 from stratos_tui.distill.submit import Doubts, cancel, resolve, send
 from stratos_tui.distill.watch import watch
@@ -261,6 +263,41 @@ def test_an_unconfirmed_creation_is_not_repeated_while_it_may_still_turn_up(
         assert set(server.created.values()) == {1}
         watch(seeded, client, quick, silent)
     exactly_once(server, answered=10)
+
+
+def test_what_is_created_again_says_what_it_said_whatever_was_set_since(
+    seeded: Store, quick: DistillSettings, faulty: Serve, client_of: Open, planned: Plan, exactly_once: ExactlyOnce
+) -> None:
+    planned(10)
+    with faulty(creations=[dropped_before]) as server:
+        client = client_of(server)
+        send(seeded, client, quick, Caps(CAP), silent)
+        later = replace(quick, rehearsal_settle_seconds=0.0, max_tokens=64_000, effort="high")
+        assert resolve(seeded, client, later, silent) == Doubts()
+        assert {each["max_tokens"] for each in server.params} == {quick.max_tokens}
+        assert {each["output_config"]["effort"] for each in server.params} == {quick.effort}
+        watch(seeded, client, later, silent)
+    exactly_once(server, answered=10, cap=CAP)
+
+
+def test_a_question_that_another_process_takes_holds_nothing_back(
+    seeded: Store, quick: DistillSettings, faulty: Serve, client_of: Open, planned: Plan, exactly_once: ExactlyOnce
+) -> None:
+    taken: list[int] = []
+
+    def take(done: int, total: int, note: str) -> None:
+        if not taken and note.startswith("sending to"):
+            [first, *_] = requests.unsent(seeded, "rehearsal")
+            pair, day = Pair(first.article_id, first.profile_id), first.reference_date + timedelta(days=1)
+            taken.append(keep(seeded, plan(seeded, "rehearsal", [pair], as_of=day), quick))
+
+    planned(10)
+    with faulty() as server:
+        client = client_of(server)
+        sent = send(seeded, client, quick, Caps(CAP), take)
+        assert (taken, sent.batches, sent.requests, sent.held_back) == ([1], 1, 10, 0)
+        watch(seeded, client, quick, silent)
+    exactly_once(server, answered=10, cap=CAP)
 
 
 def test_a_batch_of_somebody_else_is_not_taken_for_ours(

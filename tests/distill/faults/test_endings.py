@@ -22,7 +22,7 @@ from stratos_tui.store.db import Store
 from stratos_tui.store.distill import totals
 from stratos_tui.store.ledger import Caps
 from stratos_tui.teachers.batches import Unreachable, open_client
-from stratos_tui.teachers.catalog import teacher_of
+from stratos_tui.teachers.catalog import find_teacher
 from stratos_tui.teachers.rehearsal.settings import RehearsalSettings
 
 if TYPE_CHECKING:
@@ -275,7 +275,7 @@ def test_a_redirect_of_results_is_not_followed(
         monkeypatch.setenv("ANTHROPIC_BASE_URL", server.base_url)
         monkeypatch.setenv("ANTHROPIC_API_KEY", "any")
         monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-        client = opened.enter_context(open_client(teacher_of(CLAUDE), seeded.path))
+        client = opened.enter_context(open_client(find_teacher(seeded, CLAUDE), seeded.path))
         send(seeded, client, quick, Caps(10**12), silent)
         server.gets = redirecting
         impatient = replace(quick, poll_seconds=0.02, patience_seconds=0.0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from fractions import Fraction
 from itertools import count
 from typing import TYPE_CHECKING, Any
@@ -13,15 +13,17 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from stratos_tui.distill.asking import ask_one
+from stratos_tui.distill.pairs import Pair
 from stratos_tui.distill.pausing import pause, resume
 from stratos_tui.distill.pilot import extrapolate
+from stratos_tui.distill.plan import keep, plan
 from stratos_tui.distill.run import distill, stop
 from stratos_tui.distill.settings import DistillSettings
 from stratos_tui.distill.sitting import answer_live
 from stratos_tui.errors import StratosError
 from stratos_tui.jobs import run_here
 from stratos_tui.progress import Canceled, Report, silent
-from stratos_tui.store import batches, events, jobs, ledger
+from stratos_tui.store import batches, events, jobs, ledger, requests
 from stratos_tui.store.db import Store
 from stratos_tui.store.ledger import Caps
 from stratos_tui.teachers.catalog import Teacher
@@ -33,6 +35,24 @@ if TYPE_CHECKING:
     from tests.distill.live.conftest import Answer, AskAll, ClientOf, EachMost, Exact, Planned, States, Users
 
 USED = Usage(tokens_in=900, cache_read=300, tokens_out=111)
+
+
+def test_a_question_that_another_process_takes_holds_nothing_back(
+    seeded: Store, live: DistillSettings, teacher: Teacher, planned: Planned, ask: AskAll, assert_exact: Exact
+) -> None:
+    taken: list[int] = []
+
+    def take(done: int, total: int, note: str) -> None:
+        if not taken:
+            # one that is not part of the sitting that is under way
+            *_, last = requests.unsent(seeded, teacher.name)
+            pair, day = Pair(last.article_id, last.profile_id), last.reference_date + timedelta(days=1)
+            taken.append(keep(seeded, plan(seeded, teacher.name, [pair], as_of=day), live))
+
+    planned(seeded, teacher, live, 10)
+    sent = ask(seeded, teacher, replace(live, batch_size=5), Caps(total=10**10), take)
+    assert (taken, sent.requests, sent.held_back) == ([1], 10, 0)
+    assert_exact(seeded, teacher, live)
 
 
 def test_every_question_is_asked_once_and_judged(
