@@ -125,12 +125,12 @@ def _band_shares(dataset: Dataset, recipe: Recipe) -> Check:
     noise = sum(group["share"] for name, group in groups.items() if "noise" in name)
     said = ", ".join(f"{name} {group['share']:.0%} of {group['target']:.0%}" for name, group in groups.items())
     if off and limited:
-        said += "; the scarce bands stand as often as they may and stay short: more of their pairs would help"
+        said += ", the scarce bands stand as often as they may and stay short: more of their pairs would help"
     return Check(
         "band_shares",
         noise <= recipe.most_noise if limited else not off,
         said,
-        f"within {BAND_TOLERANCE:.0%} of the target; where the scarce bands are at their cap of repeats, noise and low"
+        f"within {BAND_TOLERANCE:.0%} of the target, and where the scarce bands are at their cap of repeats, noise and low"
         f" at most {recipe.most_noise:.0%}",
         "nine pairs in ten are noise: unbalanced, always saying noise is the best that a model can learn",
     )
