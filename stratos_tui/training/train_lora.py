@@ -274,7 +274,9 @@ def train(store: Store, run: runs.Run) -> None:
         "seconds": round(time.monotonic() - began, 1),
     }
     runs.finish(store, run.id, "done", order_digest=trainer.seen.digest, metrics=metrics)
-    print(f"done in {metrics['seconds']} s, {prober.seconds:.1f} s of them in probes: {metrics}", flush=True)
+    for name, value in metrics.items():
+        print(f"  {name} = {value}")
+    print(f"done in {metrics['seconds']} s, {prober.seconds:.1f} s of them in probes", flush=True)
 
 
 @contextmanager
