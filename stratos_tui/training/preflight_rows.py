@@ -130,7 +130,7 @@ def _band_shares(dataset: Dataset, recipe: Recipe) -> Check:
         "band_shares",
         noise <= recipe.most_noise if limited else not off,
         said,
-        f"within {BAND_TOLERANCE:.0%} of the target, and where the scarce bands are at their cap of repeats, noise and low"
-        f" at most {recipe.most_noise:.0%}",
+        f"within {BAND_TOLERANCE:.0%} of the target, and where the scarce bands are at their cap of repeats,"
+        f" noise and low at most {recipe.most_noise:.0%}",
         "nine pairs in ten are noise: unbalanced, always saying noise is the best that a model can learn",
     )
