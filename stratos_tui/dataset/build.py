@@ -128,7 +128,8 @@ class _Laid:
         import numpy as np
 
         columns = self.columns
-        wordings = [columns.profile[placed.pair] * WORDINGS + placed.wording for _, placed in self.splits]
+        readers = columns.profile.astype(np.int64)
+        wordings = [readers[placed.pair] * WORDINGS + placed.wording for _, placed in self.splits]
         yield Part(
             [
                 (at, self.pool.systems[at // WORDINGS][at % WORDINGS])
